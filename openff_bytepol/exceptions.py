@@ -1,0 +1,86 @@
+"""Every error this package raises on purpose, in one tree.
+
+Each message names the molecule or file, the reason, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class BytePolError(Exception):
+    """Base class of all errors raised by openff-bytepol."""
+
+
+class ChemistryError(BytePolError, ValueError):
+    """A molecule that the model cannot describe."""
+
+
+class UnsupportedElementError(ChemistryError):
+    """An element outside the model's list."""
+
+
+class UnsupportedValenceError(ChemistryError):
+    """A connectivity, formal charge or bond order outside the model's features."""
+
+
+class RadicalError(ChemistryError):
+    """A molecule with unpaired electrons."""
+
+
+class DisconnectedMoleculeError(ChemistryError):
+    """A molecule object that holds several unconnected species."""
+
+
+class MissingHydrogensError(ChemistryError):
+    """A molecule without explicit hydrogens."""
+
+
+class ModelError(BytePolError):
+    """A model that cannot be used."""
+
+
+class ModelNotFoundError(ModelError, FileNotFoundError):
+    """No model of that name or at that path."""
+
+
+class CorruptedModelError(ModelError):
+    """Model files that are truncated, incomplete or not what they claim to be."""
+
+
+class HashMismatchError(ModelError):
+    """Weights whose SHA-256 differs from the one requested."""
+
+
+class ParameterError(BytePolError, ValueError):
+    """Parameters that are inconsistent or out of range."""
+
+
+class ForceFieldError(BytePolError):
+    """A SMIRNOFF force field or Interchange that cannot be used as asked."""
+
+
+class CutoffError(ForceFieldError, ValueError):
+    """A cutoff longer than half the shortest box edge."""
+
+
+class UserChargesError(ForceFieldError):
+    """Charges given by the user where the model supplies them."""
+
+
+class ExportError(ForceFieldError):
+    """A system that a file format or engine cannot represent correctly."""
+
+
+class ConvergenceError(BytePolError):
+    """Induced dipoles or another iterative solution that did not converge."""
+
+
+class DataError(BytePolError, ValueError):
+    """Training or benchmark data that fail validation."""
+
+
+class OutputExistsError(BytePolError, FileExistsError):
+    """An output that would be overwritten; pass ``--force`` (or ``overwrite=True``)."""
+
+
+class MissingDependencyError(BytePolError, ImportError):
+    """An optional package that this feature needs is not installed."""

@@ -33,7 +33,18 @@ _HOMES = {
     "project_fixed_charge": "openff_bytepol.projection",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = [
+    "BytePolError",
+    "FixedChargeParameters",
+    "Model",
+    "NonbondedSettings",
+    "ParameterSet",
+    "list_models",
+    "load_model",
+    "make_simulation",
+    "predict",
+    "project_fixed_charge",
+]
 __version__ = "0.1.0"
 
 

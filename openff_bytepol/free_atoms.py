@@ -31,9 +31,7 @@ class FreeAtom(NamedTuple):
     """Å"""
 
 
-def _from_atomic_units(
-    volume: float, polarizability: float, c6: float, radius: float
-) -> FreeAtom:
+def _from_atomic_units(volume: float, polarizability: float, c6: float, radius: float) -> FreeAtom:
     return FreeAtom(
         volume * BOHR_IN_ANGSTROM**3,
         polarizability * BOHR_IN_ANGSTROM**3,

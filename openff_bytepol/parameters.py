@@ -40,7 +40,7 @@ TERM_PARAMETERS: Final = {
 """Index field of each bonded term, with its parameters and their units."""
 
 PROPER_PERIODICITIES: Final = (1, 2, 3, 4)
-"""Column n - 1 of ``proper_k`` is the term k·[1 + cos(n·phi - delta)], delta = 0 for odd n, pi for even n."""
+"""Column n - 1 of ``proper_k`` is k·[1 + cos(n·phi - delta)], delta = 0 (n odd) or pi (n even)."""
 
 _FLOATS: Final = (
     *ATOM_PARAMETERS,

@@ -1,0 +1,1 @@
+"""Models against quantum-mechanical reference energies."""

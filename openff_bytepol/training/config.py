@@ -1,0 +1,177 @@
+"""Everything a training run depends on, as one YAML file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from openff_bytepol.exceptions import DataError
+
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=0)]
+DATA_VARIABLE = "BYTEPOL_REFERENCE_DATA"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PoolConfig(_Section):
+    """A file of SMILES and how many diverse molecules to take from it."""
+
+    path: str
+    count: Count
+
+
+class LabelConfig(_Section):
+    """Which molecules to label, with which geometries."""
+
+    pools: dict[str, PoolConfig] = {}
+    extra: tuple[str, ...] = ()
+    n_ions: Count = 0
+    max_heavy_atoms: Count = 14
+    n_conformers: Annotated[int, Field(ge=1)] = 4
+    conformer_steps: Count = 12
+    max_torsions: Count = 2
+    torsion_points: Annotated[int, Field(ge=2)] = 12
+    torsion_steps: Count = 5
+    distortions: tuple[Positive, ...] = (0.03, 0.06)
+    """Standard deviations of random displacements, Å."""
+    energy_window: Positive = 60.0
+    """Geometries further above the lowest are dropped, kcal/mol."""
+    force_limit: Positive = 250.0
+    """Geometries with a larger force component are dropped, kcal/mol/Å."""
+    chunk_size: Annotated[int, Field(ge=1)] = 40
+    seed: int = 1
+
+
+class DimerSource(_Section):
+    """A file of dimers with an energy decomposition."""
+
+    path: str
+    reader: Literal["ncia", "sapt10k"]
+    weight: Positive = 1.0
+    exclude_subsets: tuple[str, ...] = ()
+
+
+class SplitConfig(_Section):
+    """What is held out: monomer pairs and scaffolds, never geometries."""
+
+    pair_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    scaffold_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    seed: int = 1
+
+
+class StageConfig(_Section):
+    """One stage of training: targets with weights, and the optimiser's settings."""
+
+    name: str
+    weights: dict[Literal["priors", "dimers", "monomers"], Positive]
+    epochs: Annotated[int, Field(ge=1)]
+    learning_rate: Positive
+    batch_sizes: dict[Literal["priors", "dimers", "monomers"], Annotated[int, Field(ge=1)]] = {}
+    steps_per_epoch: Annotated[int, Field(ge=1)] | None = None
+    """Steps in an epoch; default: once through the first target."""
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """Stop the stage after this many epochs without a better validation loss."""
+
+
+class TargetConfig(_Section):
+    """Scales that make losses of different quantities comparable (one unit of loss each)."""
+
+    charge_scale: Positive = 0.05
+    log_c6_scale: Positive = 0.2
+    log_polarizability_scale: Positive = 0.1
+    bond_length_scale: Positive = 0.02
+    angle_scale: Positive = 0.05
+    log_force_constant_scale: Positive = 0.2
+    proper_scale: Positive = 0.5
+    dimer_energy_scale: Positive = 0.5
+    dimer_relative_scale: Positive = 0.1
+    """Part of a component's size that is added to ``dimer_energy_scale``."""
+    dimer_total_weight: Annotated[float, Field(ge=0.0)] = 2.0
+    dimer_energy_limit: Positive = 20.0
+    """Dimers with a total interaction above this are left out, kcal/mol."""
+    monomer_energy_scale: Positive = 1.0
+    monomer_energy_softening: Positive = 10.0
+    """Energies are weighted by 1/(1 + E/softening), kcal/mol."""
+    monomer_force_scale: Positive = 8.0
+    n_geometries: Annotated[int, Field(ge=2)] = 16
+    """Geometries of one molecule in a batch."""
+
+
+class EvaluationConfig(_Section):
+    """Benchmark files, relative to the reference data."""
+
+    torsions: str = "data/monomers/torsion_scans.json"
+    gscdb: str = "data/monomers/gscdb138_subset.tar.gz"
+
+
+class TrainingConfig(_Section):
+    """A whole training run."""
+
+    name: str
+    """Model name, also the folder of the result under ``output``."""
+    reference_data: str
+    """Folder with public data, relative to this file; ``BYTEPOL_REFERENCE_DATA`` wins."""
+    output: str
+    """Folder for labels, checkpoints, metrics and the model, relative to this file."""
+    labels: LabelConfig = LabelConfig()
+    dimers: tuple[DimerSource, ...] = ()
+    split: SplitConfig = SplitConfig()
+    targets: TargetConfig = TargetConfig()
+    stages: tuple[StageConfig, ...]
+    evaluation: EvaluationConfig = EvaluationConfig()
+    model: dict[str, Any] = {}
+    """Fields of `openff_bytepol.nn.config.ModelConfig` that differ from its defaults."""
+    n_members: Annotated[int, Field(ge=1)] = 1
+    seed: int = 1
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.995
+    gradient_clip: Positive = 5.0
+    weight_decay: Annotated[float, Field(ge=0.0)] = 1e-5
+    checkpoint_seconds: Positive = 120.0
+    device: str = "cpu"
+    card: str | None = None
+    """Markdown file that becomes the model card, relative to this file."""
+
+    _folder: Path = PrivateAttr(default=Path("."))
+
+    def data_path(self, path: str) -> Path:
+        """A file of the reference data."""
+        root = os.environ.get(DATA_VARIABLE)
+        return (Path(root) if root else self._folder / self.reference_data) / path
+
+    def beside(self, path: str) -> Path:
+        """A path relative to the configuration file."""
+        return self._folder / path
+
+    @property
+    def output_folder(self) -> Path:
+        return self.beside(self.output)
+
+    @property
+    def labels_folder(self) -> Path:
+        return self.output_folder / "labels"
+
+
+def load_config(path: str | Path) -> TrainingConfig:
+    """Read and check a training configuration.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or a field is unknown or out of range.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such configuration")
+    try:
+        config = TrainingConfig.model_validate(yaml.safe_load(path.read_text()))
+    except (ValidationError, yaml.YAMLError) as error:
+        raise DataError(f"{path}: {error}") from error
+    config._folder = path.resolve().parent
+    return config

@@ -1,0 +1,141 @@
+"""Starting geometries of a molecule: conformers and torsion scans (RDKit ETKDG and MMFF94)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem
+from rdkit.Chem import AllChem, rdForceFieldHelpers, rdMolTransforms
+
+from openff_bytepol.exceptions import DataError
+
+Coordinates = NDArray[np.float64]
+
+_ROTATABLE = Chem.MolFromSmarts("[!$(*#*)&!#1]-;!@[!$(*#*)&!#1]")
+_CLASH = 0.62
+"""Closest allowed non-bonded distance, as a fraction of the sum of van der Waals radii."""
+
+
+def hydrogenated(smiles: str) -> Chem.Mol:
+    """Molecule with explicit hydrogens and atom map numbers 1, 2, …"""
+    parsed = Chem.MolFromSmiles(smiles)
+    if parsed is None:
+        raise DataError(f"{smiles}: not a valid SMILES")
+    mol = Chem.AddHs(parsed)
+    for atom in mol.GetAtoms():
+        atom.SetAtomMapNum(atom.GetIdx() + 1)
+    return mol
+
+
+def from_mapped_smiles(mapped_smiles: str) -> Chem.Mol:
+    """Molecule whose atoms are ordered by the map numbers.
+
+    Raises
+    ------
+    DataError
+        If the SMILES is invalid or hydrogens or map numbers are missing.
+    """
+    settings = Chem.SmilesParserParams()
+    settings.removeHs = False
+    mol = Chem.MolFromSmiles(mapped_smiles, settings)
+    if mol is None:
+        raise DataError(f"{mapped_smiles}: not a valid SMILES")
+    numbers = [atom.GetAtomMapNum() for atom in mol.GetAtoms()]
+    if sorted(numbers) != list(range(1, mol.GetNumAtoms() + 1)):
+        raise DataError(f"{mapped_smiles}: every atom, hydrogens too, needs a map number 1…n")
+    return Chem.RenumberAtoms(mol, np.argsort(numbers).tolist())
+
+
+def conformers(mol: Chem.Mol, count: int, seed: int) -> Coordinates:
+    """Distinct ETKDG conformers relaxed with MMFF94, shape (n, n_atoms, 3), Å.
+
+    Raises
+    ------
+    DataError
+        If RDKit finds no geometry.
+    """
+    work = Chem.Mol(mol)
+    found = list(AllChem.EmbedMultipleConfs(work, count, randomSeed=seed, pruneRmsThresh=0.3))
+    if not found:
+        found = list(AllChem.EmbedMultipleConfs(work, count, randomSeed=seed, useRandomCoords=True))
+    if not found:
+        raise DataError(f"{Chem.MolToSmiles(mol)}: RDKit finds no conformer")
+    if rdForceFieldHelpers.MMFFHasAllMoleculeParams(work):
+        rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(work, maxIters=200)
+    return np.array([work.GetConformer(i).GetPositions() for i in found])
+
+
+def rotatable_bonds(mol: Chem.Mol) -> list[tuple[int, int, int, int]]:
+    """One dihedral about each acyclic single bond, bonds between heavy chains first."""
+    dihedrals = []
+    for j, k in mol.GetSubstructMatches(_ROTATABLE):
+        ends = [
+            sorted(
+                (a for a in mol.GetAtomWithIdx(centre).GetNeighbors() if a.GetIdx() != other),
+                key=lambda a: (-a.GetAtomicNum(), a.GetIdx()),
+            )
+            for centre, other in ((j, k), (k, j))
+        ]
+        if ends[0] and ends[1]:
+            heavy = sum(end[0].GetAtomicNum() > 1 for end in ends)
+            dihedrals.append((heavy, (ends[0][0].GetIdx(), j, k, ends[1][0].GetIdx())))
+    return [d for _, d in sorted(dihedrals, key=lambda item: -item[0])]
+
+
+def torsion_scan(
+    mol: Chem.Mol, start: Coordinates, dihedral: tuple[int, int, int, int], angles: list[float]
+) -> Coordinates:
+    """Geometries along one torsion, relaxed with MMFF94 where it has parameters.
+
+    Geometries with clashes are dropped.
+
+    Parameters
+    ----------
+    mol
+        Molecule.
+    start
+        Coordinates to start from, (n_atoms, 3), Å.
+    dihedral
+        The four atoms.
+    angles
+        Rotations from the start, degrees.
+
+    Returns
+    -------
+    Coordinates
+        (n, n_atoms, 3), Å.
+    """
+    work = Chem.Mol(mol)
+    work.RemoveAllConformers()
+    conformer = Chem.Conformer(mol.GetNumAtoms())
+    conformer.SetPositions(np.ascontiguousarray(start))
+    work.AddConformer(conformer)
+    conformer = work.GetConformer()
+    origin = rdMolTransforms.GetDihedralDeg(conformer, *dihedral)
+    properties = (
+        rdForceFieldHelpers.MMFFGetMoleculeProperties(work)
+        if rdForceFieldHelpers.MMFFHasAllMoleculeParams(work)
+        else None
+    )
+    found = []
+    for angle in angles:
+        conformer.SetPositions(np.ascontiguousarray(start))
+        rdMolTransforms.SetDihedralDeg(conformer, *dihedral, origin + angle)
+        if properties is not None:
+            field = rdForceFieldHelpers.MMFFGetMoleculeForceField(work, properties)
+            target = rdMolTransforms.GetDihedralDeg(conformer, *dihedral)
+            field.MMFFAddTorsionConstraint(*dihedral, False, target, target, 100.0)
+            field.Minimize(maxIts=60)
+        positions = conformer.GetPositions()
+        if np.isfinite(positions).all() and not clashes(mol, positions):
+            found.append(positions)
+    return np.array(found).reshape(-1, mol.GetNumAtoms(), 3)
+
+
+def clashes(mol: Chem.Mol, positions: Coordinates) -> bool:
+    """Whether two atoms more than three bonds apart are closer than their size allows."""
+    table = Chem.GetPeriodicTable()
+    radii = np.array([table.GetRvdw(a.GetAtomicNum()) for a in mol.GetAtoms()])
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    far = Chem.GetDistanceMatrix(mol) > 3
+    return bool((distances[far] < _CLASH * (radii[:, None] + radii[None])[far]).any())

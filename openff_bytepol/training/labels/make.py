@@ -1,0 +1,171 @@
+"""Label molecules in chunks that survive interruption."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rdkit import Chem
+from rich.progress import track
+
+from openff_bytepol.exceptions import DataError, OutputExistsError
+from openff_bytepol.training.config import LabelConfig, TrainingConfig, load_config
+from openff_bytepol.training.labels import aimnet2, geometries, priors
+from openff_bytepol.training.labels.pool import PoolEntry, choose_molecules, supported
+from openff_bytepol.training.labels.schema import MOLECULES, write_table
+from openff_bytepol.training.references import torsion_scan_smiles
+
+logger = logging.getLogger(__name__)
+
+
+def make_labels(
+    config_path: str | Path,
+    *,
+    resume: bool = True,
+    overwrite: bool = False,
+    worker: int = 0,
+    n_workers: int = 1,
+) -> Path:
+    """Make the molecule labels that a training configuration asks for.
+
+    Chunks already on disk are kept, so an interrupted run continues where it stopped;
+    several workers may share one folder.
+
+    Parameters
+    ----------
+    config_path
+        YAML file of a `TrainingConfig`.
+    resume
+        Continue if some chunks exist.
+    overwrite
+        Make existing chunks again.
+    worker, n_workers
+        This process takes every ``n_workers``-th chunk, starting at ``worker``.
+
+    Returns
+    -------
+    Path
+        Folder of Parquet files.
+
+    Raises
+    ------
+    OutputExistsError
+        If chunks exist and neither ``resume`` nor ``overwrite`` is set.
+    """
+    config = load_config(config_path)
+    folder = config.labels_folder
+    existing = list(folder.glob("*.parquet"))
+    if existing and not (resume or overwrite):
+        raise OutputExistsError(f"{folder}: labels exist; resume, or pass --force to make them new")
+    chunks = _chunks("pool", pool_entries(config), config.labels.chunk_size)
+    for name, chunk in track(list(chunks.items())[worker::n_workers], description="labels"):
+        path = folder / f"{name}.parquet"
+        if path.exists() and not overwrite:
+            continue
+        rows = [row for entry in chunk if (row := _try_label(entry, config.labels)) is not None]
+        write_table(rows, MOLECULES, path)
+    return folder
+
+
+def _chunks(name: str, entries: list[PoolEntry], size: int) -> dict[str, list[PoolEntry]]:
+    starts = range(0, len(entries), size)
+    return {f"{name}-{i:04d}": entries[start : start + size] for i, start in enumerate(starts)}
+
+
+def pool_entries(config: TrainingConfig) -> list[PoolEntry]:
+    """Molecules picked from pools; torsion benchmark molecules are left out."""
+    labels = config.labels
+    benchmark = torsion_scan_smiles(config.data_path(config.evaluation.torsions))
+    return choose_molecules(
+        {name: (config.data_path(pool.path), pool.count) for name, pool in labels.pools.items()},
+        labels.extra,
+        n_ions=labels.n_ions,
+        max_heavy_atoms=labels.max_heavy_atoms,
+        exclude=frozenset(c for s in benchmark if (c := supported(s, 10_000))),
+        seed=labels.seed,
+    )
+
+
+def _try_label(entry: PoolEntry, config: LabelConfig) -> dict[str, Any] | None:
+    try:
+        return label_molecule(entry, config)
+    except DataError as error:
+        logger.warning("%s left out: %s", entry.smiles, error)
+        return None
+
+
+def label_molecule(entry: PoolEntry, config: LabelConfig) -> dict[str, Any]:
+    """All labels of one molecule, a row of the molecules schema.
+
+    Raises
+    ------
+    DataError
+        If it has elements AIMNet2 lacks, no geometry, or no priors.
+    """
+    mol = geometries.hydrogenated(entry.smiles)
+    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=np.int64)
+    charge = Chem.GetFormalCharge(mol)
+    if not set(numbers.tolist()) <= aimnet2.ELEMENTS:
+        raise DataError("AIMNet2 lacks one of its elements")
+    atomic_numbers = torch.from_numpy(numbers)
+    starts, kinds = _starting_geometries(mol, atomic_numbers, charge, config)
+    surface = aimnet2.evaluate(starts, atomic_numbers, charge)
+    relative = surface.energies - surface.energies.min()
+    strongest = surface.forces.abs().amax((1, 2))
+    keep = (relative < config.energy_window) & (strongest < config.force_limit)
+    if not keep.any():
+        raise DataError("no geometry within the energy window")
+    lowest = int(relative.argmin())
+    molecule = priors.openff_molecule(mol)
+    try:
+        charges, charge_source = priors.nagl_charges(molecule), priors.NAGL
+        bonded = priors.bonded_priors(molecule)
+    except (ValueError, KeyError) as error:
+        raise DataError(f"no priors: {error}") from error
+    if max(atom.GetDegree() for atom in mol.GetAtoms()) > 4:
+        charges, charge_source = surface.charges[lowest].double().numpy(), "AIMNet2"
+        charges = charges + (charge - charges.sum()) / len(charges)
+    dispersion = priors.dispersion_priors(numbers, starts[lowest].double().numpy(), charge)
+    return {
+        "smiles": entry.smiles,
+        "mapped_smiles": Chem.MolToSmiles(mol),
+        "source": entry.source,
+        "charge_source": charge_source,
+        "charges": charges.tolist(),
+        **{name: value.ravel().tolist() for name, value in (bonded | dispersion).items()},
+        "kinds": [kind for kind, kept in zip(kinds, keep.tolist(), strict=True) if kept],
+        "coordinates": starts[keep].numpy().ravel(),
+        "energies": relative[keep].numpy(),
+        "forces": surface.forces[keep].numpy().ravel(),
+    }
+
+
+def _starting_geometries(
+    mol: Chem.Mol, atomic_numbers: torch.Tensor, charge: int, config: LabelConfig
+) -> tuple[torch.Tensor, list[str]]:
+    found = torch.from_numpy(geometries.conformers(mol, config.n_conformers, config.seed))
+    relaxed = aimnet2.relax(found, atomic_numbers, charge, config.conformer_steps)
+    scans = []
+    for index, dihedral in enumerate(geometries.rotatable_bonds(mol)[: config.max_torsions]):
+        step = 360.0 / config.torsion_points
+        angles = [step * (i + 0.5) for i in range(config.torsion_points)]
+        start = relaxed[index % len(relaxed)].double().numpy()
+        scans.append(torch.from_numpy(geometries.torsion_scan(mol, start, dihedral, angles)))
+    driven = torch.cat(scans) if scans else found[:0]
+    if len(driven):
+        driven = aimnet2.relax(driven, atomic_numbers, charge, config.torsion_steps)
+    generator = torch.Generator().manual_seed(config.seed)
+    distorted = []
+    for width in config.distortions:
+        noise = torch.randn(relaxed.shape, generator=generator)
+        distorted.append(relaxed.float() + width * noise)
+    parts = {
+        "conformer": relaxed.float(),
+        "torsion": driven.float(),
+        "distorted": torch.cat(distorted) if distorted else relaxed[:0].float(),
+    }
+    kinds = [kind for kind, part in parts.items() for _ in range(len(part))]
+    return torch.cat(list(parts.values())), kinds

@@ -5,6 +5,8 @@ Each message names the molecule or file, the reason, and what to do about it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class BytePolError(Exception):
     """Base class of all errors raised by openff-bytepol."""
@@ -46,6 +48,10 @@ class CorruptedModelError(ModelError):
     """Model files that are truncated, incomplete or not what they claim to be."""
 
 
+class UnsupportedModelError(ModelError):
+    """A model of another architecture or a newer format than this version knows."""
+
+
 class HashMismatchError(ModelError):
     """Weights whose SHA-256 differs from the one requested."""
 
@@ -74,6 +80,20 @@ class ConvergenceError(BytePolError):
     """Induced dipoles or another iterative solution that did not converge."""
 
 
+class PolarizationCatastropheError(BytePolError):
+    """Induced dipoles without a minimum: atoms too close for their polarizabilities.
+
+    Attributes
+    ----------
+    atoms
+        Indices of the atoms that take the largest part.
+    """
+
+    def __init__(self, message: str, atoms: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.atoms = tuple(atoms)
+
+
 class DataError(BytePolError, ValueError):
     """Training or benchmark data that fail validation."""
 
@@ -84,3 +104,7 @@ class OutputExistsError(BytePolError, FileExistsError):
 
 class MissingDependencyError(BytePolError, ImportError):
     """An optional package that this feature needs is not installed."""
+
+
+class EngineError(BytePolError, RuntimeError):
+    """A simulation engine that was started and failed."""

@@ -1,0 +1,1 @@
+"""Interfaces to OpenMM, GROMACS, AMBER and the published ByteFF-Pol files."""

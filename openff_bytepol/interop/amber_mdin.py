@@ -1,0 +1,102 @@
+"""Input files (mdin) for AMBER's sander that keep to the force field's nonbonded settings.
+
+Options: AMBER reference manual, chapter "sander" (https://ambermd.org/Manuals.php).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from openff_bytepol.interop.amber_terms import check_constraints
+from openff_bytepol.interop.ewald import SPLINE_ORDER, Ewald
+from openff_bytepol.interop.fixed_charge import FixedChargeSystem
+
+_Settings = dict[str, object]
+
+_NO_CUTOFF: Final = 9999.0
+"""Å"""
+
+_MINIMISE: Final[_Settings] = {"imin": 1, "maxcyc": 5000, "ncyc": 1000, "ntpr": 100}
+_DYNAMICS: Final[_Settings] = {
+    "imin": 0,
+    "nstlim": 100_000,
+    "ntt": 3,
+    "gamma_ln": 1.0,
+    "temp0": 298.15,
+    "ig": -1,
+    "ntpr": 500,
+    "ntwx": 1000,
+    "ntwr": 10_000,
+}
+_START: Final[_Settings] = {"irest": 0, "ntx": 1, "tempi": 298.15}
+_CONTINUE: Final[_Settings] = {"irest": 1, "ntx": 5}
+_NPT: Final[_Settings] = {"ntb": 2, "ntp": 1, "barostat": 2, "pres0": 1.0}
+_SINGLE_POINT: Final[_Settings] = {
+    "imin": 0,
+    "irest": 0,
+    "ntx": 1,
+    "nstlim": 1,
+    "dt": 1e-12,
+    "tempi": 0.0,
+    "ntt": 0,
+    "ntpr": 1,
+    "ntwe": 1,
+}
+"""One vanishing step of dynamics, since only dynamics writes energies with ten digits."""
+
+
+def run_settings(system: FixedChargeSystem) -> dict[str, str]:
+    """Text of the input for a single point (energy), min, nvt and, in a box, npt."""
+    nonbonded = _nonbonded(system)
+    rigid = check_constraints(system)
+    shake: _Settings = {"ntc": 2, "ntf": 2} if rigid else {"ntc": 1, "ntf": 1}
+    dynamics = _DYNAMICS | shake | {"dt": 0.002 if rigid else 0.001}
+    inputs = {
+        "energy": _text("Single-point energy", _SINGLE_POINT | nonbonded | _energy_terms(system)),
+        "min": _text("Energy minimisation", _MINIMISE | nonbonded | {"ntc": 1, "ntf": 1}),
+        "nvt": _text("Constant volume and temperature", dynamics | _START | nonbonded),
+    }
+    if system.box is not None:
+        constant_pressure = dynamics | _CONTINUE | nonbonded | _NPT
+        inputs["npt"] = _text("Constant pressure and temperature", constant_pressure)
+    return inputs
+
+
+def single_point_settings(
+    system: FixedChargeSystem, ewald: Ewald | None, *, dispersion_correction: bool
+) -> str:
+    """Input for one energy, with the given PME screening and mesh in a box."""
+    settings = _SINGLE_POINT | _nonbonded(system) | _energy_terms(system)
+    if ewald is None:
+        return _text("Single-point energy in vacuum", settings)
+    nx, ny, nz = ewald.mesh
+    mesh: _Settings = {
+        "ew_coeff": f"{ewald.alpha:.15g}",
+        "nfft1": nx,
+        "nfft2": ny,
+        "nfft3": nz,
+        "order": SPLINE_ORDER,
+        "eedmeth": 3,
+        "vdwmeth": int(dispersion_correction),
+    }
+    return _text("Single-point energy", settings) + _namelist("ewald", mesh)
+
+
+def _energy_terms(system: FixedChargeSystem) -> _Settings:
+    """No constraint moves an atom, but constrained bonds carry no energy."""
+    return {"ntc": 1, "ntf": 2 if check_constraints(system) else 1}
+
+
+def _nonbonded(system: FixedChargeSystem) -> _Settings:
+    if system.box is None:
+        return {"ntb": 0, "igb": 0, "cut": _NO_CUTOFF}
+    return {"ntb": 1, "cut": f"{system.cutoff:.6f}"}
+
+
+def _text(title: str, settings: _Settings) -> str:
+    return f"{title}, written by openff-bytepol\n" + _namelist("cntrl", settings)
+
+
+def _namelist(name: str, settings: _Settings) -> str:
+    lines = [f"  {key} = {value}," for key, value in settings.items()]
+    return "\n".join([f" &{name}", *lines, " /"]) + "\n"

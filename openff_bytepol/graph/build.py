@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rdkit import Chem
 
 from openff_bytepol.exceptions import UnsupportedValenceError
 from openff_bytepol.free_atoms import FREE_ATOMS
-from openff_bytepol.graph.chemistry import standard_molecule
+from openff_bytepol.graph.chemistry import atoms_of, standard_molecule
 from openff_bytepol.graph.graph import MAX_RING_SIZE, MolecularGraph
 from openff_bytepol.graph.symmetry import canonical_rank_classes, refined_classes
 from openff_bytepol.graph.terms import (
@@ -81,7 +82,8 @@ def build_graph(molecule: Any, options: GraphOptions | None = None) -> Molecular
     """
     options = options or GraphOptions()
     mol = standard_molecule(molecule, frozenset(options.elements))
-    atomic_numbers = np.array([a.GetAtomicNum() for a in mol.GetAtoms()], dtype=np.int64)
+    atoms = atoms_of(mol)
+    atomic_numbers = np.array([a.GetAtomicNum() for a in atoms], dtype=np.int64)
     bonds, bond_orders, bond_in_ring = _read_bonds(mol)
     table = find_neighbours(bonds, len(atomic_numbers))
     rings = mol.GetRingInfo()
@@ -89,7 +91,7 @@ def build_graph(molecule: Any, options: GraphOptions | None = None) -> Molecular
         [rings.MinAtomRingSize(i) for i in range(len(atomic_numbers))], dtype=np.int64
     )
     ring_sizes[ring_sizes > MAX_RING_SIZE] = 0
-    charges = np.array([a.GetFormalCharge() for a in mol.GetAtoms()], dtype=np.int64)
+    charges = np.array([a.GetFormalCharge() for a in atoms], dtype=np.int64)
     if options.symmetry == "refinement":
         distances = Chem.GetDistanceMatrix(mol).astype(np.int64)
         atom_classes, bond_classes = refined_classes(atomic_numbers, bonds, distances)
@@ -130,11 +132,11 @@ def build_graph(molecule: Any, options: GraphOptions | None = None) -> Molecular
     )
 
 
-def _read_bonds(mol: Chem.Mol) -> tuple[Indices, Indices, np.ndarray]:
+def _read_bonds(mol: Chem.Mol) -> tuple[Indices, Indices, NDArray[np.bool_]]:
     """Sorted atom pairs (n_bonds, 2), order classes (n_bonds,), in a small ring (n_bonds,)."""
     rings = mol.GetRingInfo()
     rows = []
-    for bond in mol.GetBonds():
+    for bond in (mol.GetBondWithIdx(i) for i in range(mol.GetNumBonds())):
         order = _ORDER_CLASS.get(bond.GetBondType())
         if order is None:
             raise UnsupportedValenceError(
@@ -150,7 +152,7 @@ def _read_bonds(mol: Chem.Mol) -> tuple[Indices, Indices, np.ndarray]:
 
 def _linear_atoms(
     atomic_numbers: Indices, charges: Indices, ring_sizes: Indices, degree: Indices, bonds: Indices
-) -> np.ndarray:
+) -> NDArray[np.bool_]:
     """Atoms about which a proper torsion is undefined, bool (n_atoms,).
 
     Two-coordinate carbon outside five- and six-membered rings, and two-coordinate N+
@@ -165,7 +167,8 @@ def _linear_atoms(
     for a, b in (bonds.T, bonds.T[::-1]):
         np.add.at(n_nh, a, is_nh[b])
     nitrogen = (atomic_numbers == 7) & (degree == 2) & (charges == 1) & (n_nh == 0)
-    return carbon | nitrogen
+    linear: NDArray[np.bool_] = carbon | nitrogen
+    return linear
 
 
 @lru_cache(maxsize=16)
@@ -173,7 +176,7 @@ def _known_formulas(smiles: tuple[str, ...]) -> dict[tuple[int, ...], dict[str, 
     known: dict[tuple[int, ...], dict[str, int]] = {}
     for position, one in enumerate(smiles):
         mol = standard_molecule(one, frozenset(range(1, 119)))
-        formula = tuple(sorted(a.GetAtomicNum() for a in mol.GetAtoms()))
+        formula = tuple(sorted(a.GetAtomicNum() for a in atoms_of(mol)))
         known.setdefault(formula, {})[Chem.MolToSmiles(mol)] = position
     return known
 

@@ -76,15 +76,17 @@ class DGLMessagePassing:
         )
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
-        result = self._dgl.ops.u_dot_v(self._graph, _rows(key), _rows(query))
-        return result.squeeze(-1).transpose(0, 1)
+        scores: Tensor = self._dgl.ops.u_dot_v(self._graph, _rows(key), _rows(query))
+        return scores.squeeze(-1).transpose(0, 1)
 
     def softmax(self, scores: Tensor) -> Tensor:
-        return self._dgl.nn.functional.edge_softmax(self._graph, _rows(scores)).transpose(0, 1)
+        weights: Tensor = self._dgl.nn.functional.edge_softmax(self._graph, _rows(scores))
+        return weights.transpose(0, 1)
 
     def aggregate(self, value: Tensor, weights: Tensor) -> Tensor:
-        result = self._dgl.ops.u_mul_e_sum(self._graph, _rows(value), _rows(weights).unsqueeze(-1))
-        return result.transpose(0, 1)
+        gate = _rows(weights).unsqueeze(-1)
+        total: Tensor = self._dgl.ops.u_mul_e_sum(self._graph, _rows(value), gate)
+        return total.transpose(0, 1)
 
 
 def _rows(values: Tensor) -> Tensor:

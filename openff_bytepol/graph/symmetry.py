@@ -38,7 +38,7 @@ def refined_classes(
     tuple
         Class of each atom (n_atoms,) and of each bond (n_bonds,), numbered from 0.
     """
-    classes = np.unique(atomic_numbers, return_inverse=True)[1].reshape(-1)
+    classes = _label(atomic_numbers)
     n_classes = 0
     while n_classes < (n_found := int(classes.max()) + 1):
         n_classes = n_found
@@ -66,8 +66,11 @@ def _bond_classes(classes: Indices, bonds: Indices, distances: Indices) -> Indic
 
 
 def _label(rows: Indices) -> Indices:
-    """Number equal rows, in the order of the sorted rows."""
-    return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
+    """Number equal rows, in the order in which they are met."""
+    numbers: dict[bytes, int] = {}
+    return np.array(
+        [numbers.setdefault(row.tobytes(), len(numbers)) for row in rows], dtype=np.int64
+    )
 
 
 def canonical_rank_classes(atomic_numbers: Indices, bonds: Indices) -> tuple[Indices, Indices]:
@@ -92,11 +95,6 @@ def canonical_rank_classes(atomic_numbers: Indices, bonds: Indices) -> tuple[Ind
         skeleton.AddBond(i, j, Chem.BondType.SINGLE)
     skeleton.UpdatePropertyCache(strict=False)
     Chem.FastFindRings(skeleton)
-    ranks = np.array(
-        Chem.CanonicalRankAtoms(skeleton, breakTies=False, includeChirality=False),
-        dtype=np.int64,
-    )
-    classes = np.unique(ranks, return_inverse=True)[1].reshape(-1)
-    if len(bonds) == 0:
-        return classes, np.zeros(0, dtype=np.int64)
+    ranks = Chem.CanonicalRankAtoms(skeleton, breakTies=False, includeChirality=False)
+    classes = _label(np.array(ranks, dtype=np.int64))
     return classes, _label(np.sort(classes[bonds], axis=1))

@@ -102,6 +102,10 @@ def find_impropers(
 
     Parameters
     ----------
+    table
+        From `find_neighbours`.
+    atomic_numbers
+        Shape (n_atoms,).
     trefoil
         List the three cyclic permutations of the sorted neighbours; otherwise only the
         sorted neighbours.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Final
+from itertools import pairwise
+from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
@@ -67,8 +68,15 @@ class LayerNorm(nn.Module):
         return x * self.weight.unsqueeze(1) + self.bias.unsqueeze(1)
 
 
+SMALL_START: Final = 0.1
+"""Factor on the last map of a perceptron that starts with outputs near zero."""
+
+
 class Perceptron(nn.Module):
-    """Linear maps with an activation between them, and after the last one if asked."""
+    """Linear maps with an activation between them, and after the last one if asked.
+
+    With ``small_start`` the last map is scaled down and its bias is zero at first.
+    """
 
     def __init__(
         self,
@@ -78,30 +86,31 @@ class Perceptron(nn.Module):
         *,
         bias: bool = True,
         activate_last: bool = False,
+        small_start: bool = False,
     ) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            Linear(n_members, a, b, bias=bias) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
-        )
+        layers = [Linear(n_members, a, b, bias=bias) for a, b in pairwise(sizes)]
+        if small_start:
+            layers[-1].weight.data *= SMALL_START
+            if layers[-1].bias is not None:
+                layers[-1].bias.data.zero_()
+        self.layers = nn.ModuleList(layers)
         self.activation = ACTIVATIONS[activation]
         self.activate_last = activate_last
 
+    @property
+    def first(self) -> Linear:
+        """The first linear map."""
+        return cast(Linear, self.layers[0])
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.after_first(self.layers[0](x))
+        return self.after_first(self.first(x))
 
     def after_first(self, x: Tensor) -> Tensor:
         """Everything that follows the first linear map."""
         for layer in self.layers[1:]:
             x = layer(self.activation(x))
         return self.activation(x) if self.activate_last else x
-
-    def shrink_last(self, factor: float) -> None:
-        """Scale the last map down and clear its bias, for outputs near zero."""
-        last = self.layers[-1]
-        with torch.no_grad():
-            last.weight.mul_(factor)
-            if last.bias is not None:
-                last.bias.zero_()
 
 
 def sizes_of(size_in: int, hidden: int, size_out: int, layers: int) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -119,17 +119,22 @@ class Model(nn.Module):
         ChemistryError
             If the model cannot describe a molecule.
         """
-        return [p.mean() for p in self.predict_members(molecules, batch_size=batch_size)]
+        return self._predict(molecules, batch_size, ParameterSet.mean)
 
     def predict_members(self, molecules: Any, *, batch_size: int = 64) -> list[ParameterSet]:
         """Like `predict`, with a leading axis of ``n_members`` instead of the mean."""
+        return self._predict(molecules, batch_size, lambda members: members)
+
+    def _predict(
+        self, molecules: Any, batch_size: int, reduce: Callable[[ParameterSet], ParameterSet]
+    ) -> list[ParameterSet]:
         graphs = [self.build_graph(molecule) for molecule in _as_sequence(molecules)]
         order = sorted(range(len(graphs)), key=lambda i: graphs[i].n_atoms)
         results: dict[int, ParameterSet] = {}
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
             batch = batch_graphs([graphs[i] for i in chosen])
-            results.update(zip(chosen, self._evaluate(batch).split(), strict=True))
+            results.update(zip(chosen, reduce(self._evaluate(batch)).split(), strict=True))
         return [results[i] for i in range(len(graphs))]
 
     @torch.no_grad()

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from openff_bytepol.graph.graph import MolecularGraph
 from openff_bytepol.graph.message_passing import Backend, message_passing
+from openff_bytepol.nn.atomic import ChargeVolumeHead, NonbondedHead
+from openff_bytepol.nn.bonded import BondedHead
 from openff_bytepol.nn.config import ModelConfig
 from openff_bytepol.nn.embedding import FeatureEmbedding
-from openff_bytepol.nn.heads import BondedHead, ChargeVolumeHead, NonbondedHead
 from openff_bytepol.nn.transformer import GraphTransformer
 from openff_bytepol.parameters import ParameterSet
 
@@ -27,6 +28,7 @@ class Network(nn.Module):
 
     def __init__(self, config: ModelConfig, n_members: int = 1) -> None:
         super().__init__()
+        self.element_position: Tensor
         self.config = config
         self.n_members = n_members
         widths = (config.transformer.out, config.features.bond.out)

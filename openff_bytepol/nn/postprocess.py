@@ -54,7 +54,8 @@ def _term_classes(graph: MolecularGraph, index: str) -> Tensor:
     forward = torch.cat([atoms, bonds], dim=1)
     backward = torch.cat([atoms.flip(1), bonds.flip(1)], dim=1)
     both = _number_rows(torch.cat([forward, backward]), base).view(2, -1)
-    return torch.unique(both.amin(dim=0), return_inverse=True)[1]
+    classes: Tensor = torch.unique(both.amin(dim=0), return_inverse=True)[1]
+    return classes
 
 
 def _number_rows(rows: Tensor, base: int) -> Tensor:

@@ -144,7 +144,7 @@ def charge_prior(graph: MolecularGraph, elements: Tensor, electronegativity: Ten
 
 
 def bond_prior(graph: MolecularGraph, elements: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
-    """k (kcal/mol/Å²) and r0 (Å) of every bond, (n_bonds,) each."""
+    """Force constant (kcal/mol/Å²) and length (Å) of every bond, (n_bonds,) each."""
     length = radii.new_tensor(ORDER_LENGTH)[graph.bond_orders]
     stiffness = radii.new_tensor(ORDER_STIFFNESS)[graph.bond_orders]
     r0 = radii[elements[graph.bonds]].sum(dim=1) * length
@@ -154,7 +154,7 @@ def bond_prior(graph: MolecularGraph, elements: Tensor, radii: Tensor) -> tuple[
 
 
 def angle_prior(graph: MolecularGraph, elements: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
-    """k (kcal/mol/rad²) and theta0 (rad) of every angle, (n_angles,) each."""
+    """Force constant (kcal/mol/rad²) and angle (rad) of every angle, (n_angles,) each."""
     centre = graph.angles[:, 1]
     theta0 = table[elements[centre], graph.connectivities[centre]]
     hydrogen = (graph.atomic_numbers[graph.angles[:, [0, 2]]] == 1).any(dim=1)

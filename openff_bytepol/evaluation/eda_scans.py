@@ -99,7 +99,7 @@ def read_eda_system(folder: str | Path) -> EDASystem:
     DataError
         If a file is missing, frames and energies don't match, or a component is absent.
     """
-    from ase.io import read
+    from ase.io import iread
     from openff.toolkit import Molecule
 
     folder = Path(folder)
@@ -111,9 +111,9 @@ def read_eda_system(folder: str | Path) -> EDASystem:
     if absent:
         raise DataError(f"{folder}/EDA.json lacks {', '.join(absent)}")
     files = sorted(folder.glob("*_*.xyz"), key=lambda path: int(path.stem.rsplit("_", 1)[1]))
-    if len(files) < 2:  # noqa: PLR2004
+    if len(files) < 2:
         raise DataError(f"{folder}: at least two files NAME_INDEX.xyz are needed")
-    frames = [read(path, index=":", format="extxyz") for path in files]
+    frames = [list(iread(path, index=":", format="extxyz")) for path in files]
     reference = {
         component: np.atleast_1d(np.asarray(energies[key], dtype=np.float64))
         for component, key in COMPONENTS.items()

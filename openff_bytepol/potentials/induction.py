@@ -82,7 +82,7 @@ def respond(
 
 def _flatten(values: Tensor, lead: torch.Size, n_own: int) -> Tensor:
     own = values.shape[-n_own:]
-    return values.expand(*lead, *own).reshape(-1, *own)
+    return values.expand(*lead, *own).reshape(lead.numel(), *own)
 
 
 class _LinearResponse(torch.autograd.Function):

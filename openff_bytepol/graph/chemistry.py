@@ -109,7 +109,7 @@ def _from_smiles(smiles: str) -> Chem.RWMol:
     if mol is None or mol.GetNumAtoms() == 0:
         raise ChemistryError(f"'{smiles}' is not a valid SMILES; correct it")
     try:
-        Chem.SanitizeMol(mol, _SANITIZE)
+        Chem.SanitizeMol(mol)
     except Chem.MolSanitizeException as error:
         raise UnsupportedValenceError(
             f"'{smiles}' is not a valid molecule: {error}; correct its bonds or charges"
@@ -207,7 +207,7 @@ def _normalize(mol: Chem.RWMol) -> bool:
 def _check_after_sanitization(mol: Chem.RWMol) -> None:
     unpaired = 0
     for atom in atoms_of(mol):
-        unpaired += atom.GetNumRadicalElectrons()
+        unpaired += atom.GetNumRadicalElectrons() + atom.GetTotalNumHs()
         charge = atom.GetFormalCharge()
         limit = MAX_FORMAL_CHARGE + (atom.GetAtomicNum() in _HALOGENS)
         if abs(charge) > limit:

@@ -16,6 +16,7 @@ from torch import Tensor
 from openff_bytepol.free_atoms import FREE_ATOMS
 from openff_bytepol.graph.graph import MAX_CONNECTIVITY, MolecularGraph
 from openff_bytepol.nn.config import ModelConfig
+from openff_bytepol.nn.layers import class_mean
 
 COVALENT_RADII: Final = {
     1: 0.31, 3: 1.28, 6: 0.76, 7: 0.71, 8: 0.66, 9: 0.57, 11: 1.66,
@@ -139,18 +140,25 @@ def charge_tables(config: ModelConfig) -> dict[str, Tensor]:
 def charge_prior(graph: MolecularGraph, elements: Tensor, electronegativity: Tensor) -> Tensor:
     """Charge that the first atom of every bond gives electrons for, e; (n_bonds,)."""
     ends = electronegativity[elements[graph.bonds]]
-    order = ends.new_tensor(ORDER_INCREMENT)[graph.bond_orders]
+    order = _by_order(graph, ORDER_INCREMENT, ends.dtype)
     return CHARGE_INCREMENT * order * (ends[:, 1] - ends[:, 0])
 
 
 def bond_prior(graph: MolecularGraph, elements: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
     """Force constant (kcal/mol/Å²) and length (Å) of every bond, (n_bonds,) each."""
-    length = radii.new_tensor(ORDER_LENGTH)[graph.bond_orders]
-    stiffness = radii.new_tensor(ORDER_STIFFNESS)[graph.bond_orders]
+    length = _by_order(graph, ORDER_LENGTH, radii.dtype)
+    stiffness = _by_order(graph, ORDER_STIFFNESS, radii.dtype)
     r0 = radii[elements[graph.bonds]].sum(dim=1) * length
     hydrogen = (graph.atomic_numbers[graph.bonds] == 1).any(dim=1)
     stiffness = torch.where(hydrogen, HYDROGEN_STIFFNESS * stiffness, stiffness)
     return BOND_STIFFNESS * stiffness / r0**2.5, r0
+
+
+def _by_order(graph: MolecularGraph, factors: tuple[float, ...], dtype: torch.dtype) -> Tensor:
+    """Factor of every bond's order, averaged over equivalent bonds: resonance; (n_bonds,)."""
+    table = torch.tensor(factors, dtype=dtype, device=graph.device)
+    orders = table[graph.bond_orders].unsqueeze(0)
+    return class_mean(orders, graph.bond_classes, graph.n_bond_classes).squeeze(0)
 
 
 def angle_prior(graph: MolecularGraph, elements: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:

@@ -98,6 +98,10 @@ class DataError(BytePolError, ValueError):
     """Training or benchmark data that fail validation."""
 
 
+class NonFiniteLossError(BytePolError, ArithmeticError):
+    """A loss or gradient that became NaN or infinite during training."""
+
+
 class OutputExistsError(BytePolError, FileExistsError):
     """An output that would be overwritten; pass ``--force`` (or ``overwrite=True``)."""
 

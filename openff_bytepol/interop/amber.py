@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 _LARGEST_COORDINATE: Final = 999.0
 """Å; beyond it the columns of an inpcrd file run together."""
 
+WIDEST_ANGLE: Final = math.acos(-0.999)
+"""rad; sander and pmemd compute wider angles as if they were this wide."""
+
 
 def export_amber(
     interchange: Interchange, prefix: str | Path, *, overwrite: bool = False
@@ -28,8 +33,9 @@ def export_amber(
 
     Written are ``PREFIX.prmtop``, ``PREFIX.inpcrd`` and sander input for a single point,
     minimisation, NVT and, in a box, NPT: ``PREFIX_energy.in``, ``PREFIX_min.in``,
-    ``PREFIX_nvt.in``, ``PREFIX_npt.in``. All files appear or none. AMBER has no
-    switching function for Lennard-Jones energies: they end at the cutoff.
+    ``PREFIX_nvt.in``, ``PREFIX_npt.in``. All files appear or none. Warnings
+    announce what AMBER computes in its own way: it has no switching function for
+    Lennard-Jones energies, and takes angles wider than arccos(-0.999) = 177.4° as that wide.
 
     Parameters
     ----------
@@ -55,6 +61,7 @@ def export_amber(
         If a file exists and ``overwrite`` is false.
     """
     system = fixed_charge_system(interchange)
+    _announce_differences(system)
     contents = {
         Path(f"{prefix}.prmtop"): topology_text(system),
         Path(f"{prefix}.inpcrd"): coordinates_text(system),
@@ -89,3 +96,22 @@ def _lengths_and_angles(box: Floats) -> list[float]:
     unit = box / lengths[:, None]
     cosines = [unit[1] @ unit[2], unit[0] @ unit[2], unit[0] @ unit[1]]
     return [*lengths, *np.degrees(np.arccos(cosines))]
+
+
+def _announce_differences(system: FixedChargeSystem) -> None:
+    """Warn of what AMBER computes in its own way."""
+    if system.box is not None and system.is_switched:
+        warnings.warn(
+            "AMBER has no switching function for Lennard-Jones energies: it truncates them at "
+            f"{system.cutoff:g} Å, where OpenMM and GROMACS switch them off from "
+            f"{system.switch_distance:g} Å on",
+            stacklevel=3,
+        )
+    linear = [t.name for t in system.types if (t.angles.values[:, 1] > WIDEST_ANGLE).any()]
+    if linear:
+        warnings.warn(
+            f"AMBER computes angles beyond {math.degrees(WIDEST_ANGLE):.1f}° as if they were that "
+            f"wide, so the linear groups of {', '.join(linear)} bend more freely there than in "
+            "OpenMM and GROMACS",
+            stacklevel=3,
+        )

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from openff_bytepol.interop.amber_terms import check_constraints
 from openff_bytepol.interop.ewald import SPLINE_ORDER, Ewald
-from openff_bytepol.interop.fixed_charge import FixedChargeSystem
+from openff_bytepol.interop.fixed_charge import FixedChargeSystem, Floats
 
 _Settings = dict[str, object]
 
 _NO_CUTOFF: Final = 9999.0
+"""Å"""
+
+_SKIN: Final = 2.0
 """Å"""
 
 _MINIMISE: Final[_Settings] = {"imin": 1, "maxcyc": 5000, "ncyc": 1000, "ntpr": 100}
@@ -51,15 +56,16 @@ def run_settings(system: FixedChargeSystem) -> dict[str, str]:
     rigid = check_constraints(system)
     shake: _Settings = {"ntc": 2, "ntf": 2} if rigid else {"ntc": 1, "ntf": 1}
     dynamics = _DYNAMICS | shake | {"dt": 0.002 if rigid else 0.001}
-    inputs = {
-        "energy": _text("Single-point energy", _SINGLE_POINT | nonbonded | _energy_terms(system)),
-        "min": _text("Energy minimisation", _MINIMISE | nonbonded | {"ntc": 1, "ntf": 1}),
-        "nvt": _text("Constant volume and temperature", dynamics | _START | nonbonded),
+    tasks = {
+        "energy": ("Single-point energy", _SINGLE_POINT | nonbonded | _energy_terms(system)),
+        "min": ("Energy minimisation", _MINIMISE | nonbonded | {"ntc": 1, "ntf": 1}),
+        "nvt": ("Constant volume and temperature", dynamics | _START | nonbonded),
     }
-    if system.box is not None:
-        constant_pressure = dynamics | _CONTINUE | nonbonded | _NPT
-        inputs["npt"] = _text("Constant pressure and temperature", constant_pressure)
-    return inputs
+    if system.box is None:
+        return {name: _text(*task) for name, task in tasks.items()}
+    tasks["npt"] = ("Constant pressure and temperature", dynamics | _CONTINUE | nonbonded | _NPT)
+    ewald = _namelist("ewald", _pair_list(system, system.box))
+    return {name: _text(*task) + ewald for name, task in tasks.items()}
 
 
 def single_point_settings(
@@ -67,7 +73,7 @@ def single_point_settings(
 ) -> str:
     """Input for one energy, with the given PME screening and mesh in a box."""
     settings = _SINGLE_POINT | _nonbonded(system) | _energy_terms(system)
-    if ewald is None:
+    if system.box is None or ewald is None:
         return _text("Single-point energy in vacuum", settings)
     nx, ny, nz = ewald.mesh
     mesh: _Settings = {
@@ -79,7 +85,15 @@ def single_point_settings(
         "eedmeth": 3,
         "vdwmeth": int(dispersion_correction),
     }
+    mesh |= _pair_list(system, system.box)
     return _text("Single-point energy", settings) + _namelist("ewald", mesh)
+
+
+def _pair_list(system: FixedChargeSystem, box: Floats) -> _Settings:
+    """Skin of the pair list, which with the cutoff must fit in half the box."""
+    widths = 1.0 / np.linalg.norm(np.linalg.inv(box), axis=0)
+    skin = min(_SKIN, 0.999 * (widths.min() / 2.0 - system.cutoff))
+    return {"skinnb": f"{skin:.4f}"}
 
 
 def _energy_terms(system: FixedChargeSystem) -> _Settings:

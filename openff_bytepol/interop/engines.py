@@ -84,7 +84,7 @@ def gromacs_energy(
     ExportError, CutoffError
         As `export_gromacs`.
     """
-    gmx = _gromacs()
+    gmx = find_gromacs()
     system = fixed_charge_system(interchange)
     with tempfile.TemporaryDirectory(prefix="bytepol-gromacs-") as name:
         folder = Path(name)
@@ -137,7 +137,7 @@ def amber_energy(interchange: Interchange, *, ewald_tolerance: float = 1e-6) -> 
     ExportError, CutoffError
         As `export_amber`.
     """
-    sander = _sander()
+    sander = find_sander()
     system = fixed_charge_system(interchange)
     ewald = None
     if system.box is not None:
@@ -153,7 +153,8 @@ def amber_energy(interchange: Interchange, *, ewald_tolerance: float = 1e-6) -> 
             )
             (folder / "run.in").write_text(settings)
             files = ["-i", "run.in", "-p", "run.prmtop", "-c", "run.inpcrd", "-e", "run.mden"]
-            _run([sander, "-O", *files, "-o", "run.out", "-r", "run.rst"], folder)
+            command = [sander, "-O", *files, "-o", "run.out", "-r", "run.rst"]
+            _run(command, folder, log=folder / "run.out")
             found.append(_read_mden((folder / "run.mden").read_text()))
         version = re.search(r"Amber (\S+) SANDER", (folder / "run.out").read_text())
     terms = {name: KJ_PER_KCAL * value for name, value in _collect(_SANDER_TERMS, found[0]).items()}
@@ -180,14 +181,15 @@ def _boxed(system: FixedChargeSystem) -> tuple[FixedChargeSystem, float]:
     return replace(system, positions=positions, box=box), cutoff
 
 
-def _run(command: Sequence[str], folder: Path, text: str = "") -> None:
+def _run(command: Sequence[str], folder: Path, text: str = "", log: Path | None = None) -> None:
+    """Run an engine, which explains a failure in its log or on standard error."""
     finished = subprocess.run(
         command, cwd=folder, input=text, capture_output=True, text=True, check=False
     )
     if finished.returncode:
+        said = log.read_text() if log and log.exists() else finished.stderr or finished.stdout
         raise EngineError(
-            f"{' '.join(command[:2])} failed with exit status {finished.returncode}:\n"
-            f"{(finished.stderr or finished.stdout)[-2000:]}"
+            f"{command[0]} failed with exit status {finished.returncode}:\n{said[-2000:]}"
         )
 
 
@@ -199,7 +201,14 @@ def _find(*names: str) -> str | None:
     )
 
 
-def _gromacs() -> str:
+def find_gromacs() -> str:
+    """Path of ``gmx_d`` or, without it, ``gmx``.
+
+    Raises
+    ------
+    MissingDependencyError
+        If neither is on PATH or beside the running Python.
+    """
     found = _find("gmx_d", "gmx")
     if found is None:
         raise MissingDependencyError(
@@ -209,7 +218,14 @@ def _gromacs() -> str:
     return found
 
 
-def _sander() -> str:
+def find_sander() -> str:
+    """Path of ``sander``.
+
+    Raises
+    ------
+    MissingDependencyError
+        If it is not on PATH or beside the running Python.
+    """
     found = _find("sander")
     if found is None:
         raise MissingDependencyError(

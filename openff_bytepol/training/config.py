@@ -34,6 +34,8 @@ class LabelConfig(_Section):
     extra: tuple[str, ...] = ()
     n_ions: Count = 0
     max_heavy_atoms: Count = 14
+    max_molecules: Count | None = None
+    """Label only the first so many of the shuffled molecules."""
     n_conformers: Annotated[int, Field(ge=1)] = 4
     conformer_steps: Count = 12
     max_torsions: Count = 2

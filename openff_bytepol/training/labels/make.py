@@ -60,7 +60,9 @@ def make_labels(
     existing = list(folder.glob("*.parquet"))
     if existing and not (resume or overwrite):
         raise OutputExistsError(f"{folder}: labels exist; resume, or pass --force to make them new")
-    chunks = _chunks("pool", pool_entries(config), config.labels.chunk_size)
+    chunks = _chunks(
+        "pool", pool_entries(config)[: config.labels.max_molecules], config.labels.chunk_size
+    )
     for name, chunk in track(list(chunks.items())[worker::n_workers], description="labels"):
         path = folder / f"{name}.parquet"
         if path.exists() and not overwrite:

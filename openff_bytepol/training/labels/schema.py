@@ -15,7 +15,8 @@ from openff_bytepol.exceptions import DataError
 VERSION: Final = "1"
 
 
-def _field(name: str, kind: pa.DataType, unit: str, note: str) -> pa.Field:
+def unit_field(name: str, kind: pa.DataType, unit: str, note: str) -> pa.Field:
+    """Field with its unit and meaning as metadata."""
     return pa.field(name, kind, nullable=False, metadata={"unit": unit, "description": note})
 
 
@@ -25,25 +26,29 @@ _SINGLES = pa.list_(pa.float32())
 
 MOLECULES: Final = pa.schema(
     [
-        _field("smiles", pa.string(), "", "canonical SMILES"),
-        _field("mapped_smiles", pa.string(), "", "SMILES whose map numbers give the atom order"),
-        _field("source", pa.string(), "", "pool the molecule comes from"),
-        _field("charge_source", pa.string(), "", "what made the charges"),
-        _field("charges", _FLOATS, "e", "prior partial charges"),
-        _field("c6", _FLOATS, "kcal/mol·Å⁶", "DFT-D4 atomic C6"),
-        _field("polarizabilities", _FLOATS, "Å³", "DFT-D4 atomic static polarizabilities"),
-        _field("bonds", _INTEGERS, "", "atom indices, flattened (n, 2)"),
-        _field("bond_k", _FLOATS, "kcal/mol/Å²", "Sage"),
-        _field("bond_r0", _FLOATS, "Å", "Sage"),
-        _field("angles", _INTEGERS, "", "atom indices, flattened (n, 3)"),
-        _field("angle_k", _FLOATS, "kcal/mol/rad²", "Sage"),
-        _field("angle_theta0", _FLOATS, "rad", "Sage"),
-        _field("propers", _INTEGERS, "", "atom indices, flattened (n, 4)"),
-        _field("proper_k", _FLOATS, "kcal/mol", "Sage, flattened (n, 4), n = 1…4"),
-        _field("kinds", pa.list_(pa.string()), "", "conformer, torsion or distorted, per geometry"),
-        _field("coordinates", _SINGLES, "Å", "flattened (n_geometries, n_atoms, 3)"),
-        _field("energies", _FLOATS, "kcal/mol", "AIMNet2, relative to the lowest"),
-        _field("forces", _SINGLES, "kcal/mol/Å", "AIMNet2, flattened like coordinates"),
+        unit_field("smiles", pa.string(), "", "canonical SMILES"),
+        unit_field(
+            "mapped_smiles", pa.string(), "", "SMILES whose map numbers give the atom order"
+        ),
+        unit_field("source", pa.string(), "", "pool the molecule comes from"),
+        unit_field("charge_source", pa.string(), "", "what made the charges"),
+        unit_field("charges", _FLOATS, "e", "prior partial charges"),
+        unit_field("c6", _FLOATS, "kcal/mol·Å⁶", "DFT-D4 atomic C6"),
+        unit_field("polarizabilities", _FLOATS, "Å³", "DFT-D4 atomic static polarizabilities"),
+        unit_field("bonds", _INTEGERS, "", "atom indices, flattened (n, 2)"),
+        unit_field("bond_k", _FLOATS, "kcal/mol/Å²", "Sage"),
+        unit_field("bond_r0", _FLOATS, "Å", "Sage"),
+        unit_field("angles", _INTEGERS, "", "atom indices, flattened (n, 3)"),
+        unit_field("angle_k", _FLOATS, "kcal/mol/rad²", "Sage"),
+        unit_field("angle_theta0", _FLOATS, "rad", "Sage"),
+        unit_field("propers", _INTEGERS, "", "atom indices, flattened (n, 4)"),
+        unit_field("proper_k", _FLOATS, "kcal/mol", "Sage, flattened (n, 4), n = 1…4"),
+        unit_field(
+            "kinds", pa.list_(pa.string()), "", "conformer, torsion or distorted, per geometry"
+        ),
+        unit_field("coordinates", _SINGLES, "Å", "flattened (n_geometries, n_atoms, 3)"),
+        unit_field("energies", _FLOATS, "kcal/mol", "AIMNet2, relative to the lowest"),
+        unit_field("forces", _SINGLES, "kcal/mol/Å", "AIMNet2, flattened like coordinates"),
     ],
     metadata={"schema": "openff-bytepol molecules", "version": VERSION},
 )
@@ -58,7 +63,7 @@ def write_table(rows: Sequence[dict[str, Any]], schema: pa.Schema, path: Path) -
 
 
 def read_table(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
-    """Rows of a file with the given schema.
+    """Rows of a file with the given schema; lists are NumPy arrays.
 
     Raises
     ------
@@ -68,9 +73,22 @@ def read_table(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
     if not path.is_file():
         raise DataError(f"{path}: no such data file")
     table = pq.read_table(path)
-    if not table.schema.equals(schema, check_metadata=True):
+    if _signature(table.schema) != _signature(schema):
         raise DataError(
             f"{path}: its fields, units or version differ from "
             f"{schema.metadata[b'schema'].decode()} version {VERSION}; make the labels again"
         )
-    return list(table.to_pylist())
+    columns = {name: table[name].combine_chunks() for name in table.column_names}
+    values = {
+        name: column.to_numpy(zero_copy_only=False)
+        if pa.types.is_list(column.type)
+        else column.to_pylist()
+        for name, column in columns.items()
+    }
+    return [{name: column[i] for name, column in values.items()} for i in range(len(table))]
+
+
+def _signature(schema: pa.Schema) -> dict[str, Any]:
+    metadata = schema.metadata or {}
+    units = {field.name: (field.metadata or {}).get(b"unit") for field in schema}
+    return {"schema": metadata.get(b"schema"), "version": metadata.get(b"version")} | units

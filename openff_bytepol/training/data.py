@@ -1,0 +1,138 @@
+"""Datasets of a run: found or made, checked, split and featurized."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from openff_bytepol.exceptions import DataError
+from openff_bytepol.nn.model import Model
+from openff_bytepol.training.config import TrainingConfig
+from openff_bytepol.training.dimer_files import read_dimers
+from openff_bytepol.training.labels.schema import MOLECULES, read_table, write_table
+from openff_bytepol.training.molecules import MoleculeLibrary
+from openff_bytepol.training.perception import canonical_smiles
+from openff_bytepol.training.splits import Split, assign, pair_key, scaffold_key
+from openff_bytepol.training.targets.base import Target
+from openff_bytepol.training.targets.dimers import DIMERS, DimerTarget
+from openff_bytepol.training.targets.monomers import MonomerTarget
+from openff_bytepol.training.targets.priors import PriorTarget
+
+logger = logging.getLogger(__name__)
+Rows = dict[Split, list[dict[str, Any]]]
+
+
+def import_dimers(config: TrainingConfig) -> list[Path]:
+    """Convert the dimer files of a configuration to Parquet, once.
+
+    A report of what was dropped, by reason, is written beside each file.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, truncated or holds nothing usable.
+    """
+    paths = []
+    for source in config.dimers:
+        path = config.output_folder / "dimers" / f"{source.reader}.parquet"
+        if not path.exists():
+            found = read_dimers(
+                config.data_path(source.path), source.reader, source.exclude_subsets
+            )
+            rows = [row | {"weight": source.weight} for row in found.rows]
+            write_table(rows, DIMERS, path)
+            report = {"kept": len(rows), "dropped": dict(found.dropped)}
+            path.with_suffix(".json").write_text(json.dumps(report, indent=2))
+            logger.info("%s: %s", source.path, report)
+        paths.append(path)
+    return paths
+
+
+def load_dimers(config: TrainingConfig) -> Rows:
+    """Dimers, split by monomer pair."""
+    rows = [
+        row
+        for path in import_dimers(config)
+        for row in read_table(path, DIMERS)
+        if row["total"] < config.targets.dimer_energy_limit
+    ]
+    names = {s: canonical_smiles(s) for row in rows for s in (row["smiles_a"], row["smiles_b"])}
+    split = config.split
+    return _split(
+        rows,
+        lambda row: pair_key(names[row["smiles_a"]], names[row["smiles_b"]]),
+        split.pair_fraction,
+        split.seed,
+    )
+
+
+def load_molecules(config: TrainingConfig) -> Rows:
+    """Labelled molecules, split by scaffold.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    paths = sorted(config.labels_folder.glob("*.parquet"))
+    if not paths:
+        raise DataError(f"{config.labels_folder}: no labels; run `bytepol labels` first")
+    unique = {row["smiles"]: row for path in paths for row in read_table(path, MOLECULES)}
+    split = config.split
+    return _split(
+        list(unique.values()),
+        lambda row: scaffold_key(row["smiles"]),
+        split.scaffold_fraction,
+        split.seed,
+    )
+
+
+def _split(
+    rows: Sequence[dict[str, Any]],
+    key: Callable[[dict[str, Any]], str],
+    fraction: float,
+    seed: int,
+) -> Rows:
+    result: Rows = {"train": [], "validation": [], "test": []}
+    for row in rows:
+        result[assign(key(row), fraction, seed)].append(row)
+    return result
+
+
+def make_targets(config: TrainingConfig, model: Model) -> dict[str, Target]:
+    """The targets that some stage uses, with their data featurized.
+
+    Raises
+    ------
+    DataError
+        If a used target has no training data.
+    """
+    used = {name for stage in config.stages for name in stage.weights}
+    library = MoleculeLibrary(model.build_graph, model.config.settings)
+    targets: dict[str, Target] = {}
+    if "dimers" in used:
+        dimers = load_dimers(config)
+        library.add(row[f"smiles_{side}"] for r in dimers.values() for row in r for side in "ab")
+        targets["dimers"] = DimerTarget(dimers, library, config.targets)
+    if used & {"priors", "monomers"}:
+        molecules = load_molecules(config)
+        library.add(row["mapped_smiles"] for rows in molecules.values() for row in rows)
+        if "priors" in used:
+            targets["priors"] = PriorTarget(molecules, library, config.targets)
+        if "monomers" in used:
+            targets["monomers"] = MonomerTarget(molecules, library, config.targets)
+    if library.refused:
+        reasons = Counter(reason.split(":")[-1][:80] for reason in library.refused.values())
+        logger.warning("%d molecules refused: %s", len(library.refused), reasons.most_common(5))
+    for name, target in targets.items():
+        if target.size("train") == 0:
+            raise DataError(f"target {name} has no training data")
+        logger.info(
+            "%s: %d train, %d validation, %d test",
+            name, target.size("train"), target.size("validation"), target.size("test"),
+        )  # fmt: skip
+    return targets

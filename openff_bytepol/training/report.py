@@ -1,0 +1,172 @@
+"""What a finished run reached on data it did not see: JSON, parity plots and Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openff_bytepol.nn.model import Model
+from openff_bytepol.training.config import TrainingConfig
+from openff_bytepol.training.evaluate import (
+    COMPONENTS,
+    DimerErrors,
+    evaluate_dimers,
+    evaluate_response,
+    evaluate_torsions,
+)
+from openff_bytepol.training.moments import read_responses
+from openff_bytepol.training.references import read_torsion_scans
+from openff_bytepol.training.targets.base import Target
+from openff_bytepol.training.targets.dimers import DimerTarget
+
+NEAR_EQUILIBRIUM = 20.0
+"""Dimers with less exchange than this count as near equilibrium, kcal/mol."""
+
+
+def write_report(
+    model: Model, targets: Mapping[str, Target], config: TrainingConfig, folder: Path
+) -> str:
+    """Evaluate on held-out dimers and the benchmark files that are present.
+
+    Writes ``report.json`` and, with dimers, ``parity.png`` into ``folder``.
+
+    Returns
+    -------
+    str
+        The same numbers as Markdown, for the model card.
+    """
+    report: dict[str, Any] = {
+        "model": config.name,
+        "sha256": model.sha256,
+        "data": {
+            name: {split: target.size(split) for split in ("train", "validation", "test")}
+            for name, target in targets.items()
+        },
+    }
+    dimers = targets.get("dimers")
+    if isinstance(dimers, DimerTarget) and dimers.size("test"):
+        errors = evaluate_dimers(model, dimers.rows("test"))
+        report["dimers"] = _dimer_summary(errors)
+        plot_parity(errors, folder / "parity.png")
+    torsions = config.data_path(config.evaluation.torsions)
+    if torsions.is_file():
+        report["torsions"] = torsion_summary(evaluate_torsions(model, read_torsion_scans(torsions)))
+    responses = config.data_path(config.evaluation.gscdb)
+    if responses.is_file():
+        report["response"] = response_summary(evaluate_response(model, read_responses(responses)))
+    (folder / "report.json").write_text(json.dumps(report, indent=2))
+    return _markdown(report)
+
+
+def is_charged(row: dict[str, Any]) -> bool:
+    """Whether a molecule of a dimer row has a net charge."""
+    from rdkit import Chem
+
+    return any(
+        Chem.GetFormalCharge(Chem.MolFromSmiles(row[key])) for key in ("smiles_a", "smiles_b")
+    )
+
+
+def _dimer_summary(errors: DimerErrors) -> dict[str, Any]:
+    near = errors.reference["exch"] < NEAR_EQUILIBRIUM
+    charged = np.array([is_charged(row) for row in errors.rows], dtype=bool)
+    groups = {
+        "all": np.ones_like(near),
+        "neutral, exchange < 20": near & ~charged,
+        "charged, exchange < 20": near & charged,
+    }
+    return {
+        "groups": {
+            name: errors.mean_absolute(mask) | {"n": int(mask.sum())}
+            for name, mask in groups.items()
+            if mask.any()
+        },
+        "subsets": errors.by(lambda row: str(row["subset"])),
+    }
+
+
+def torsion_summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Mean RMSE over neutral molecules and over ions, for every method."""
+    known = [row for row in rows if "refused" not in row]
+    summary: dict[str, Any] = {"refused": len(rows) - len(known)}
+    for name, charged in (("neutral", False), ("ions", True)):
+        chosen = [row for row in known if bool(row["charge"]) == charged]
+        methods = [key for key in (chosen[0] if chosen else {}) if key not in {"smiles", "charge"}]
+        summary[name] = {m: float(np.mean([row[m] for row in chosen])) for m in methods}
+        summary[name]["n"] = len(chosen)
+    return summary
+
+
+def response_summary(rows: list[dict[str, float | str]]) -> dict[str, float]:
+    """Mean absolute error of dipoles (D), mean relative error of polarizabilities (%)."""
+    summary: dict[str, float] = {}
+    for name, key, unit in (("dipole", "mae_D", 1.0), ("polarizability", "mean_percent", 100.0)):
+        pairs = np.array(
+            [[float(row[name]), float(row[f"{name}_ref"])] for row in rows if name in row]
+        ).reshape(-1, 2)
+        deviation = pairs[:, 0] - pairs[:, 1]
+        if name == "polarizability":
+            deviation = deviation / pairs[:, 1]
+        summary[f"{name}_n"] = len(pairs)
+        summary[f"{name}_{key}"] = float(unit * np.abs(deviation).mean())
+        summary[f"{name}_signed"] = float(unit * deviation.mean())
+    return summary
+
+
+def plot_parity(errors: DimerErrors, path: Path) -> None:
+    """Predicted against reference components of dimers, one panel each."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(2, 3, figsize=(11, 7))
+    for axis, name in zip(axes.flat, COMPONENTS, strict=True):
+        reference, predicted = errors.reference[name], errors.predicted[name]
+        axis.plot(reference, predicted, ".", markersize=2, alpha=0.4)
+        limits = [float(np.min(reference)), float(np.max(reference))]
+        axis.plot(limits, limits, "k-", linewidth=0.7)
+        error = float(np.abs(predicted - reference).mean())
+        axis.set(title=f"{name}: MAE {error:.2f}", xlabel="reference, kcal/mol", ylabel="model")
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def _markdown(report: dict[str, Any]) -> str:
+    lines = ["## Errors on held-out data", ""]
+    data = report["data"]
+    lines += ["Items (train / validation / test): " + "; ".join(
+        f"{name} {n['train']} / {n['validation']} / {n['test']}" for name, n in data.items()
+    ), ""]  # fmt: skip
+    if "dimers" in report:
+        lines += ["Dimers of monomer pairs not trained on, mean absolute errors in kcal/mol:", ""]
+        lines += ["| dimers | n | " + " | ".join(COMPONENTS) + " |"]
+        lines += ["|" + "---|" * (len(COMPONENTS) + 2)]
+        groups = report["dimers"]["groups"] | report["dimers"]["subsets"]
+        for name, errors in groups.items():
+            values = " | ".join(f"{errors[c]:.2f}" for c in COMPONENTS)
+            lines.append(f"| {name} | {errors['n']} | {values} |")
+        lines.append("")
+    if "torsions" in report:
+        lines += ["Torsion scans (MobleyLab qm-theory-benchmark), mean RMSE in kcal/mol:", ""]
+        for name in ("neutral", "ions"):
+            rows = report["torsions"][name]
+            text = ", ".join(f"{m} {v:.2f}" for m, v in rows.items() if m != "n")
+            lines.append(f"- {name} ({rows['n']} molecules): {text}")
+        lines.append("")
+    if "response" in report:
+        response = report["response"]
+        lines += [
+            f"- Dipole moments (Dip146, {response['dipole_n']} molecules): mean absolute error "
+            f"{response['dipole_mae_D']:.2f} D, signed {response['dipole_signed']:+.2f} D",
+            f"- Polarizabilities (Pol130, {response['polarizability_n']} molecules): mean error "
+            f"{response['polarizability_mean_percent']:.1f} %, "
+            f"signed {response['polarizability_signed']:+.1f} %",
+            "",
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,173 @@
+"""Interaction energies of dimers by component.
+
+With residuals r between model and reference (SAPT) and s = scale + fraction·size,
+the loss of a dimer is the sum of pseudo-Huber(r/s) over
+
+- electrostatics + exchange, together;
+- electrostatics alone, with s growing with exchange, since point charges leave charge
+  penetration to the repulsion;
+- induction (with delta-HF) against polarization + charge transfer;
+- dispersion;
+- the total against the benchmark total.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from openff_bytepol.graph import MolecularGraph
+from openff_bytepol.nn.model import Model
+from openff_bytepol.potentials import InteractionComponents, Pairs, interaction_components
+from openff_bytepol.training.config import TargetConfig
+from openff_bytepol.training.labels.schema import VERSION, unit_field
+from openff_bytepol.training.molecules import MoleculeLibrary, gather_nonbonded
+from openff_bytepol.training.splits import Split
+from openff_bytepol.training.targets.base import robust, weighted_mean
+
+REFERENCES: Final = ("elst", "exch", "ind", "disp", "total")
+
+DIMERS: Final = pa.schema(
+    [
+        unit_field("subset", pa.string(), "", "set the dimer comes from"),
+        unit_field("name", pa.string(), "", "name within the set"),
+        unit_field("level", pa.string(), "", "level of theory of the components"),
+        unit_field("smiles_a", pa.string(), "", "mapped SMILES of the first molecule"),
+        unit_field("smiles_b", pa.string(), "", "mapped SMILES of the second molecule"),
+        unit_field("coordinates", pa.list_(pa.float64()), "Å", "flattened, a then b"),
+        unit_field("elst", pa.float64(), "kcal/mol", "electrostatics"),
+        unit_field("exch", pa.float64(), "kcal/mol", "exchange"),
+        unit_field("ind", pa.float64(), "kcal/mol", "induction with delta-HF"),
+        unit_field("disp", pa.float64(), "kcal/mol", "dispersion with exchange-dispersion"),
+        unit_field("total", pa.float64(), "kcal/mol", "best total interaction energy"),
+        unit_field("weight", pa.float64(), "", "weight of the source in the loss"),
+    ],
+    metadata={"schema": "openff-bytepol dimers", "version": VERSION},
+)
+
+
+@dataclass(frozen=True)
+class DimerBatch:
+    """Dimers placed one after another; distinct molecules only once in the graph."""
+
+    graph: MolecularGraph
+    atoms: Tensor
+    """Row in the graph of each atom of the dimers."""
+    coordinates: Tensor
+    pairs: Pairs
+    reference: dict[str, Tensor]
+    """`REFERENCES`, kcal/mol, (n_dimers,)."""
+    weights: Tensor
+    names: tuple[str, ...]
+
+
+class DimerTarget:
+    """Dimers with reference components.
+
+    Parameters
+    ----------
+    rows
+        Rows of the dimer schema by split.
+    library
+        Molecules of the run.
+    config
+        Scales and the energy limit.
+    """
+
+    name = "dimers"
+
+    def __init__(
+        self,
+        rows: dict[Split, Sequence[dict[str, Any]]],
+        library: MoleculeLibrary,
+        config: TargetConfig,
+    ) -> None:
+        self._config = config
+        self._library = library
+        self._rows = {
+            split: [r for r in of_split if r["smiles_a"] in library and r["smiles_b"] in library]
+            for split, of_split in rows.items()
+        }
+
+    def size(self, split: Split) -> int:
+        return len(self._rows[split])
+
+    def rows(self, split: Split) -> Sequence[dict[str, Any]]:
+        """Rows of a split, in the order of its items."""
+        return self._rows[split]
+
+    def collate(self, split: Split, items: list[int], seed: int) -> DimerBatch:  # noqa: ARG002
+        return collate_dimers([self._rows[split][i] for i in items], self._library)
+
+    def losses(self, model: Model, batch: DimerBatch) -> dict[str, Tensor]:
+        return dimer_losses(predict_dimers(model, batch), batch, self._config)
+
+    def describe(self, batch: DimerBatch) -> str:
+        return ", ".join(batch.names)
+
+
+def collate_dimers(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> DimerBatch:
+    """Batch of dimers; every molecule must be in the library."""
+    molecules = [(library.index(r["smiles_a"]), library.index(r["smiles_b"])) for r in rows]
+    distinct = sorted({m for pair in molecules for m in pair})
+    sizes = [library.graphs[m].n_atoms for m in distinct]
+    starts = dict(zip(distinct, torch.tensor([0, *sizes]).cumsum(0).tolist(), strict=False))
+    atoms = [
+        torch.arange(starts[m], starts[m] + library.graphs[m].n_atoms)
+        for pair in molecules
+        for m in pair
+    ]
+    return DimerBatch(
+        graph=library.batch(distinct),
+        atoms=torch.cat(atoms),
+        coordinates=torch.cat(
+            [torch.tensor(r["coordinates"], dtype=torch.float32).reshape(-1, 3) for r in rows]
+        ),
+        pairs=Pairs.concatenate([library.pairs(pair) for pair in molecules]),
+        reference={
+            name: torch.tensor([r[name] for r in rows], dtype=torch.float32) for name in REFERENCES
+        },
+        weights=torch.tensor([r["weight"] for r in rows], dtype=torch.float32),
+        names=tuple(f"{r['subset']} {r['name']}" for r in rows),
+    )
+
+
+def predict_dimers(model: Model, batch: DimerBatch) -> InteractionComponents:
+    """Components of every member, kcal/mol, (n_members, n_dimers)."""
+    parameters = gather_nonbonded(
+        model.network(batch.graph), batch.atoms, batch.pairs.atom_molecule
+    )
+    return interaction_components(parameters, batch.coordinates, pairs=batch.pairs)
+
+
+def dimer_losses(
+    predicted: InteractionComponents, batch: DimerBatch, config: TargetConfig
+) -> dict[str, Tensor]:
+    """Weighted mean of each part of the loss over dimers, (n_members,)."""
+    reference = batch.reference
+    scale, fraction = config.dimer_energy_scale, config.dimer_relative_scale
+    exchange = reference["exch"].abs()
+    contact = reference["elst"] + reference["exch"]
+    total = reference["total"]
+    residuals = {
+        "contact": (predicted.elec + predicted.pauli - contact)
+        / (scale + fraction * (exchange + contact.abs())),
+        "electrostatics": (predicted.elec - reference["elst"])
+        / (scale + fraction * reference["elst"].abs() + 0.5 * exchange),
+        "induction": (predicted.pol + predicted.ct - reference["ind"])
+        / (scale + fraction * (reference["ind"].abs() + exchange)),
+        "dispersion": (predicted.disp - reference["disp"])
+        / (scale + fraction * reference["disp"].abs()),
+        "total": (predicted.total - total)
+        / (scale + 0.5 * fraction * (exchange + total.abs()) + total.clamp(min=0.0)),
+    }
+    factors = {"total": config.dimer_total_weight}
+    return {
+        name: factors.get(name, 1.0) * weighted_mean(robust(r), batch.weights)
+        for name, r in residuals.items()
+    }

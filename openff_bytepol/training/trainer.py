@@ -1,0 +1,271 @@
+"""The training loop: stages of weighted targets, averaged weights, exact resume."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from openff_bytepol.exceptions import NonFiniteLossError
+from openff_bytepol.nn.model import Model
+from openff_bytepol.training.checkpoint import (
+    MovingAverage,
+    load_checkpoint,
+    load_parameters,
+    save_checkpoint,
+)
+from openff_bytepol.training.checkpoint import Progress as Position
+from openff_bytepol.training.config import StageConfig, TrainingConfig
+from openff_bytepol.training.splits import Split
+from openff_bytepol.training.targets.base import Target
+
+DEFAULT_BATCH = {"priors": 32, "dimers": 64, "monomers": 12}
+WARM_UP = 100
+FINAL_RATE = 0.02
+MAX_VALIDATION_BATCHES = 20
+
+
+class Trainer:
+    """Train a model through the stages of a configuration.
+
+    The items of every batch follow from seed, stage and step alone, so a resumed run
+    sees the same batches as an uninterrupted one.
+
+    Parameters
+    ----------
+    config
+        Stages, weights and optimiser settings.
+    model
+        Changed in place.
+    targets
+        By name; every one that a stage weights.
+    folder
+        Where ``checkpoint.pt`` and ``metrics.jsonl`` go.
+    """
+
+    def __init__(
+        self, config: TrainingConfig, model: Model, targets: Mapping[str, Target], folder: Path
+    ) -> None:
+        self.config = config
+        self.model = model.to(config.device)
+        self.targets = targets
+        self.checkpoint = folder / "checkpoint.pt"
+        self._metrics = folder / "metrics.jsonl"
+        self._position = Position()
+        self._average = MovingAverage(model, config.ema_decay)
+        self._optimizer = self._make_optimizer()
+        self._saved = time.monotonic()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def run(self, *, resume: bool = True, stop_after: int | None = None) -> Model:
+        """Train to the end, or for ``stop_after`` further steps.
+
+        Returns
+        -------
+        Model
+            With the averaged weights that did best on validation data in the last stage.
+
+        Raises
+        ------
+        NonFiniteLossError
+            If a loss is NaN or infinite; the checkpoint on disk precedes it.
+        """
+        if resume and self.checkpoint.exists():
+            self._restore()
+        with _progress_bar() as bar:
+            while self._position.stage < len(self.config.stages):
+                stop_after = self._run_stage(bar, stop_after)
+                if stop_after == 0:
+                    self._save()
+                    return self.model
+                self._finish_stage()
+        return self.model
+
+    def _run_stage(self, bar: Progress, stop_after: int | None) -> int | None:
+        stage = self.config.stages[self._position.stage]
+        per_epoch = self._steps_per_epoch(stage)
+        total = stage.epochs * per_epoch
+        task = bar.add_task(stage.name, total=total, completed=self._position.step, note="")
+        sums: dict[str, float] = {}
+        while self._position.step < total:
+            if stop_after == 0:
+                return 0
+            for name, value in self._train_step(stage, total).items():
+                sums[name] = sums.get(name, 0.0) + value
+            self._position.step += 1
+            stop_after = stop_after - 1 if stop_after is not None else None
+            bar.update(task, advance=1)
+            if self._position.step % per_epoch == 0:
+                means = {name: value / per_epoch for name, value in sums.items()}
+                sums = {}
+                if self._end_epoch(stage, self._position.step // per_epoch, means):
+                    break
+                bar.update(task, note=f"validation {self._position.best_loss:.4f}")
+            if time.monotonic() - self._saved > self.config.checkpoint_seconds:
+                self._save()
+        bar.remove_task(task)
+        return stop_after
+
+    def _train_step(self, stage: StageConfig, total: int) -> dict[str, float]:
+        step = self._position.step
+        rate = stage.learning_rate * _schedule(step, total)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self.model.train()
+        self._optimizer.zero_grad()
+        metrics: dict[str, float] = {}
+        for name, weight in stage.weights.items():
+            target = self.targets[name]
+            size = self._batch_size(stage, name)
+            seed = self._seed(name)
+            items = _items(step * size, size, target.size("train"), seed)
+            batch = target.collate("train", items, seed + step)
+            losses = target.losses(self.model, batch)
+            loss = torch.stack(list(losses.values())).sum(0)
+            if not torch.isfinite(loss).all():
+                raise NonFiniteLossError(
+                    f"stage {stage.name}, step {step}: the loss of {name} is not finite in the "
+                    f"batch {target.describe(batch)}; the checkpoint {self.checkpoint} is "
+                    "kept. Lower the learning rate or remove the offending data"
+                )
+            (weight * loss.sum()).backward()  # type: ignore[no-untyped-call]
+            metrics |= {f"{name}/{part}": float(v.detach().mean()) for part, v in losses.items()}
+        norm = torch.nn.utils.clip_grad_norm_(
+            self.model.parameters(), self.config.gradient_clip * math.sqrt(self.model.n_members)
+        )
+        if not torch.isfinite(norm):
+            raise NonFiniteLossError(
+                f"stage {stage.name}, step {step}: the gradient is not finite; the checkpoint "
+                f"{self.checkpoint} is kept. Lower the learning rate"
+            )
+        self._optimizer.step()
+        self._average.update(self.model)
+        return metrics
+
+    def _end_epoch(self, stage: StageConfig, epoch: int, means: dict[str, float]) -> bool:
+        """Validate, record; whether to stop the stage early."""
+        with self._average.applied(self.model):
+            validation = self.evaluate(stage, "validation")
+        loss = sum(
+            weight * sum(v for part, v in validation.items() if part.startswith(f"{name}/"))
+            for name, weight in stage.weights.items()
+        )
+        position = self._position
+        if loss < position.best_loss:
+            position.best_loss, position.best_epoch = loss, epoch
+            position.best = {n: v.clone() for n, v in self._average.values.items()}
+        self._write(
+            {"stage": stage.name, "epoch": epoch, "step": position.step, "loss": loss}
+            | {f"train/{k}": v for k, v in means.items()}
+            | {f"validation/{k}": v for k, v in validation.items()}
+        )
+        return stage.patience is not None and epoch - position.best_epoch >= stage.patience
+
+    @torch.no_grad()
+    def evaluate(self, stage: StageConfig, split: Split) -> dict[str, float]:
+        """Mean losses of a stage's targets on at most `MAX_VALIDATION_BATCHES` batches each."""
+        self.model.eval()
+        result: dict[str, float] = {}
+        for name in stage.weights:
+            target = self.targets[name]
+            order = _permutation(target.size(split), self.config.seed)
+            chunks = order.split(self._batch_size(stage, name))[:MAX_VALIDATION_BATCHES]
+            sums: dict[str, Tensor] = {}
+            for chunk in chunks:
+                batch = target.collate(split, chunk.tolist(), self.config.seed)
+                for part, value in target.losses(self.model, batch).items():
+                    sums[part] = sums.get(part, torch.zeros(())) + value.mean()
+            result |= {f"{name}/{part}": float(v) / len(chunks) for part, v in sums.items()}
+        return result
+
+    def _finish_stage(self) -> None:
+        best = self._position.best or self._average.values
+        load_parameters(self.model, best)
+        self._average = MovingAverage(self.model, self.config.ema_decay)
+        self._optimizer = self._make_optimizer()
+        self._position = Position(stage=self._position.stage + 1)
+        self._save()
+
+    def _make_optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(
+            self.model.parameters(), weight_decay=self.config.weight_decay, betas=(0.9, 0.99)
+        )
+
+    def _steps_per_epoch(self, stage: StageConfig) -> int:
+        if stage.steps_per_epoch is not None:
+            return stage.steps_per_epoch
+        first = next(iter(stage.weights))
+        return max(1, math.ceil(self.targets[first].size("train") / self._batch_size(stage, first)))
+
+    def _batch_size(self, stage: StageConfig, name: str) -> int:
+        return dict(stage.batch_sizes).get(name, DEFAULT_BATCH[name])  # type: ignore[call-overload,no-any-return]
+
+    def _seed(self, name: str) -> int:
+        order = sorted(DEFAULT_BATCH).index(name)
+        return (self.config.seed * 100 + self._position.stage) * 10 + order
+
+    def _save(self) -> None:
+        save_checkpoint(
+            self.checkpoint,
+            self.config,
+            self._position,
+            model=self.model,
+            average=self._average,
+            optimizer=self._optimizer,
+        )
+        self._saved = time.monotonic()
+
+    def _restore(self) -> None:
+        state = load_checkpoint(self.checkpoint, self.config)
+        self.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._average.values = state["average"]["values"]
+        self._average.n_updates = state["average"]["n_updates"]
+        self._position = Position(**state["progress"])
+
+    def _write(self, record: dict[str, Any]) -> None:
+        with self._metrics.open("a") as handle:
+            handle.write(json.dumps(record) + "\n")
+
+    def state(self) -> dict[str, Any]:
+        """Where the run stands, without weights."""
+        return {k: v for k, v in asdict(self._position).items() if k != "best"}
+
+
+def _progress_bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+
+
+def _schedule(step: int, total: int) -> float:
+    """Linear warm-up, then a cosine down to `FINAL_RATE`."""
+    warm = min(1.0, (step + 1) / min(WARM_UP, max(1, total // 10)))
+    cosine = 0.5 * (1.0 + math.cos(math.pi * step / total))
+    return warm * (FINAL_RATE + (1.0 - FINAL_RATE) * cosine)
+
+
+def _permutation(size: int, seed: int) -> Tensor:
+    return torch.randperm(size, generator=torch.Generator().manual_seed(seed))
+
+
+def _items(start: int, count: int, size: int, seed: int) -> list[int]:
+    """Items ``start`` … ``start + count`` of endless shuffled passes over ``size`` items."""
+    items: list[int] = []
+    while len(items) < count:
+        turn, place = divmod(start + len(items), size)
+        order = _permutation(size, seed * 100_003 + turn)
+        items += order[place : place + count - len(items)].tolist()
+    return items

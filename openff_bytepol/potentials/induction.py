@@ -60,14 +60,7 @@ def respond(
     lead = torch.broadcast_shapes(  # type: ignore[no-untyped-call]
         field.shape[:-2], response.c3.shape[:-1], response.polarizabilities.shape[:-1]
     )
-    flat = Response(
-        response.first,
-        response.second,
-        _flatten(response.c3, lead, 1),
-        _flatten(response.c5, lead, 1),
-        _flatten(response.vectors, lead, 2),
-        _flatten(response.polarizabilities, lead, 1),
-    )
+    flat = flatten_response(response, lead)
     flat_field = _flatten(field, lead, 2)
     blocks = pairs.molecule_blocks if within_molecules else pairs.system_blocks
     with torch.no_grad():
@@ -77,6 +70,18 @@ def respond(
     return (
         COULOMB * energy.reshape(*lead, pairs.n_systems),
         dipoles.reshape(*lead, *dipoles.shape[-2:]),
+    )
+
+
+def flatten_response(response: Response, lead: torch.Size) -> Response:
+    """Expand the leading axes of all tensors to ``lead`` and make one axis of them."""
+    return Response(
+        response.first,
+        response.second,
+        _flatten(response.c3, lead, 1),
+        _flatten(response.c5, lead, 1),
+        _flatten(response.vectors, lead, 2),
+        _flatten(response.polarizabilities, lead, 1),
     )
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from openff_bytepol.parameters import ParameterSet
 from openff_bytepol.potentials.energies import DEFAULT_SOLVER, induced_dipoles
-from openff_bytepol.potentials.induction import respond
+from openff_bytepol.potentials.induction import flatten_response, respond
 from openff_bytepol.potentials.inputs import dipole_response, prepare, sum_by
 from openff_bytepol.potentials.pairs import Pairs
 from openff_bytepol.potentials.response import full_matrices, scaled_matrices
@@ -98,13 +98,7 @@ def smallest_response_eigenvalue(
     parameters, xyz, pairs = prepare(parameters, coordinates, system_index, pairs)
     response, _ = dipole_response(parameters, xyz, pairs)
     lead = response.c3.shape[:-1]
-    alpha = parameters.polarizabilities.expand(*lead, parameters.n_atoms)
-    flat = response._replace(
-        c3=response.c3.flatten(0, -2) if lead else response.c3.unsqueeze(0),
-        c5=response.c5.flatten(0, -2) if lead else response.c5.unsqueeze(0),
-        vectors=response.vectors.expand(*lead, 3, -1).reshape(-1, 3, len(pairs.first)),
-        polarizabilities=alpha.reshape(-1, parameters.n_atoms),
-    )
+    flat = flatten_response(response, lead)
     smallest = flat.c3.new_zeros((flat.c3.shape[0], pairs.n_systems))
     for block in pairs.system_blocks:
         matrices = full_matrices(scaled_matrices(block, flat))

@@ -234,3 +234,14 @@ def test_pairs_of_another_molecule_are_refused():
             torch.zeros(3, dtype=torch.int64),
             pairs=Pairs.from_parameters(parameters),
         )
+
+
+def test_a_lone_ion_has_no_energy():
+    parameters, coordinates = cluster("[Li+]")
+    components, force = energy_and_forces(parameters, coordinates)
+    assert components.total.tolist() == [0.0]
+    assert (force == 0).all()
+    assert smallest_response_eigenvalue(parameters, coordinates).tolist() == [1.0]
+    alpha = parameters.polarizabilities.item()
+    expected = alpha * torch.eye(3, dtype=torch.float64)[None]
+    torch.testing.assert_close(molecular_polarizabilities(parameters, coordinates), expected)

@@ -33,6 +33,9 @@ every tolerance used here.
 BOLTZMANN: Final = 0.0019872042586408316
 """Gas constant in kcal/mol/K."""
 
+GRAM_PER_CM3: Final = 1.66053906660
+"""g/cm³ in one dalton per Å³."""
+
 OPENMM_ENERGY: Final = KJ_PER_KCAL
 OPENMM_LENGTH: Final = NM_PER_ANGSTROM
 OPENMM_POLARIZABILITY: Final = NM_PER_ANGSTROM**3

@@ -1,0 +1,5 @@
+"""The ``bytepol`` command."""
+
+from openff_bytepol.cli.app import app
+
+__all__ = ["app"]

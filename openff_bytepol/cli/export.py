@@ -1,0 +1,124 @@
+"""``bytepol export``: files for OpenMM, GROMACS and AMBER."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from openff_bytepol.cli.output import (
+    ForceOption,
+    JsonOption,
+    ModelOption,
+    messages,
+    print_files,
+    print_json,
+)
+from openff_bytepol.cli.systems import (
+    BoxOption,
+    CopiesOption,
+    DensityOption,
+    TemplateOption,
+    build_interchange,
+    build_topology,
+)
+
+if TYPE_CHECKING:
+    from openff.interchange import Interchange
+
+
+class Engine(StrEnum):
+    """Where to."""
+
+    OPENMM = "openmm"
+    GROMACS = "gromacs"
+    AMBER = "amber"
+
+
+def export(
+    molecules: Annotated[
+        list[str],
+        typer.Argument(help="SMILES, or SDF, PDB, SMI or CSV files.", metavar="SMILES|FILE..."),
+    ],
+    prefix: Annotated[
+        Path, typer.Option("--output", "-o", help="Path of the files, without extension.")
+    ],
+    to: Annotated[str, typer.Option(help="openmm, gromacs, amber; comma-separated.")] = "openmm",
+    copies: CopiesOption = None,
+    density: DensityOption = None,
+    box: BoxOption = None,
+    template: TemplateOption = None,
+    fixed: Annotated[bool, typer.Option("--fixed", help="Fixed charges in OpenMM, too.")] = False,
+    model: ModelOption = "bytepol",
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write simulation files of a molecule or a packed box.
+
+    OpenMM files hold the polarizable force field; GROMACS and AMBER files, and all files
+    with --fixed, hold its fixed-charge projection.
+    """
+    engines = _parse(to)
+    topology = build_topology(
+        molecules, copies=copies or (), density=density, box=box, templates=template or ()
+    )
+    with messages.status("Parameterizing"):
+        interchange = build_interchange(topology, model, fixed=fixed)
+    written = write_all(interchange, prefix, engines, overwrite=force)
+    if as_json:
+        print_json({"files": {name: [str(p) for p in paths] for name, paths in written.items()}})
+    else:
+        for paths in written.values():
+            print_files(paths)
+
+
+def _parse(text: str) -> list[Engine]:
+    try:
+        return [Engine(name.strip().lower()) for name in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; choose from {', '.join(Engine)}") from error
+
+
+def write_all(
+    interchange: Interchange, prefix: Path, engines: list[Engine], *, overwrite: bool
+) -> dict[str, list[Path]]:
+    """Write the files of every engine."""
+    from openff_bytepol.interop.amber import export_amber
+    from openff_bytepol.interop.gromacs import export_gromacs
+
+    writers = {
+        Engine.OPENMM: export_openmm,
+        Engine.GROMACS: export_gromacs,
+        Engine.AMBER: export_amber,
+    }
+    return {
+        engine.value: writers[engine](interchange, prefix, overwrite=overwrite)
+        for engine in engines
+    }
+
+
+def export_openmm(
+    interchange: Interchange, prefix: str | Path, *, overwrite: bool = False
+) -> list[Path]:
+    """Write ``PREFIX_system.xml`` and ``PREFIX.pdb``; both appear or neither."""
+    import openmm
+    from openmm.app import PDBFile
+
+    from openff_bytepol.interop.outputs import write_files
+
+    system = interchange.to_openmm(combine_nonbonded_forces=False)
+    text = StringIO()
+    PDBFile.writeFile(
+        interchange.to_openmm_topology(), interchange.positions.to_openmm(), text, keepIds=True
+    )
+    path = Path(prefix)
+    return write_files(
+        {
+            path.with_name(f"{path.name}_system.xml"): openmm.XmlSerializer.serialize(system),
+            path.with_name(f"{path.name}.pdb"): text.getvalue(),
+        },
+        overwrite=overwrite,
+    )

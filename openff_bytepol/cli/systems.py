@@ -1,0 +1,104 @@
+"""From what the user names to an Interchange with positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from openff_bytepol.cli.inputs import is_file, read_molecules, read_pdb, require_openff
+from openff_bytepol.exceptions import DataError
+
+if TYPE_CHECKING:
+    from openff.interchange import Interchange
+    from openff.toolkit import ForceField, Topology
+
+CopiesOption = Annotated[
+    list[int] | None,
+    typer.Option("--copies", "-n", help="Copies of each molecule, in the order given."),
+]
+DensityOption = Annotated[
+    float | None, typer.Option(help="Pack a periodic box at this density, g/cm³.", min=1e-3)
+]
+BoxOption = Annotated[
+    float | None, typer.Option("--box", help="Edge of a cubic box around one molecule, Å.", min=1.0)
+]
+TemplateOption = Annotated[
+    list[str] | None,
+    typer.Option("--template", "-t", help="SMILES of a molecule in a PDB file; repeatable."),
+]
+
+
+def build_topology(
+    inputs: Sequence[str],
+    *,
+    copies: Sequence[int] = (),
+    density: float | None = None,
+    box: float | None = None,
+    templates: Sequence[str] = (),
+) -> Topology:
+    """Topology with positions.
+
+    A PDB file supplies its own positions and box; anything else is one molecule in
+    vacuum or in an empty box, or molecules packed at a density.
+
+    Raises
+    ------
+    DataError
+        If the arguments do not fit together.
+    """
+    require_openff()
+    from openff.units import Quantity
+
+    from openff_bytepol.interop.boxes import pack_box, with_conformer
+
+    if len(inputs) == 1 and is_file(inputs[0]) and inputs[0].lower().endswith(".pdb"):
+        if copies or density:
+            raise DataError(f"{inputs[0]} has its own molecules; leave out --copies and --density")
+        topology = read_pdb(Path(inputs[0]), templates)
+    else:
+        kinds = [named.to_openff() for named in read_molecules(inputs, templates)]
+        numbers = list(copies) or [1] * len(kinds)
+        if len(numbers) != len(kinds):
+            raise DataError(
+                f"{len(kinds)} kinds of molecules but {len(numbers)} numbers of copies; "
+                "give --copies once for each kind, in the same order"
+            )
+        if density is not None:
+            return pack_box(kinds, numbers, density=density)
+        if sum(numbers) > 1:
+            raise DataError("more than one molecule needs a box; give its --density in g/cm³")
+        topology = with_conformer(kinds[0]).to_topology()
+    if box is not None:
+        topology.box_vectors = Quantity(np.eye(3) * box, "angstrom")
+        _centre(topology)
+    return topology
+
+
+def _centre(topology: Topology) -> None:
+    from openff.units import Quantity
+
+    positions = topology.get_positions().m_as("angstrom")
+    middle = topology.box_vectors.m_as("angstrom").sum(axis=0) / 2
+    centred = positions - positions.mean(axis=0) + middle
+    topology.set_positions(Quantity(centred, "angstrom"))
+
+
+def load_force_field(model: str, *, fixed: bool = False) -> ForceField:
+    """SMIRNOFF force field of a model, or of its fixed-charge projection."""
+    require_openff()
+    from openff.toolkit import ForceField
+
+    from openff_bytepol.smirnoff.writing import offxml_text
+
+    if model == "bytepol":
+        return ForceField("bytepol-fixed.offxml" if fixed else "bytepol.offxml")
+    return ForceField(offxml_text(model, fixed=fixed))
+
+
+def build_interchange(topology: Topology, model: str, *, fixed: bool = False) -> Interchange:
+    """Interchange of a topology; errors as `load_force_field` and of the force field."""
+    return load_force_field(model, fixed=fixed).create_interchange(topology)

@@ -1,0 +1,50 @@
+"""``bytepol labels`` and ``bytepol train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from openff_bytepol.cli.output import ForceOption, JsonOption, messages, print_json
+
+ConfigArgument = Annotated[Path, typer.Argument(help="YAML file of a training configuration.")]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume/--no-resume", help="Go on where an earlier run stopped.")
+]
+
+
+def labels(
+    config: ConfigArgument,
+    worker: Annotated[int, typer.Option(help="Number of this process, from 0.", min=0)] = 0,
+    n_workers: Annotated[int, typer.Option(help="Processes that share the work.", min=1)] = 1,
+    resume: ResumeOption = True,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the molecule labels that a training configuration asks for."""
+    from openff_bytepol.training.labels.make import make_labels
+
+    folder = make_labels(config, resume=resume, overwrite=force, worker=worker, n_workers=n_workers)
+    _print_folder(folder, as_json)
+
+
+def train(
+    config: ConfigArgument,
+    resume: ResumeOption = True,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model; an interrupted run goes on where it stopped."""
+    from openff_bytepol.training.run import train as run_training
+
+    _print_folder(run_training(config, resume=resume, overwrite=force), as_json)
+
+
+def _print_folder(folder: Path, as_json: bool) -> None:
+    if as_json:
+        print_json({"directory": str(folder)})
+    else:
+        messages.print(f"wrote {escape(str(folder))}", soft_wrap=True)

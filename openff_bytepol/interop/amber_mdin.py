@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from openff_bytepol.interop.amber_terms import check_constraints
-from openff_bytepol.interop.ewald import SPLINE_ORDER, Ewald
+from openff_bytepol.interop.ewald import SPLINE_ORDER, Ewald, ewald_settings
 from openff_bytepol.interop.fixed_charge import FixedChargeSystem, Floats
 
 _Settings = dict[str, object]
@@ -57,19 +57,20 @@ def run_settings(system: FixedChargeSystem) -> dict[str, str]:
     shake: _Settings = {"ntc": 2, "ntf": 2} if rigid else {"ntc": 1, "ntf": 1}
     dynamics = _DYNAMICS | shake | {"dt": 0.002 if rigid else 0.001}
     tasks = {
-        "energy": ("Single-point energy", _SINGLE_POINT | nonbonded | _energy_terms(system)),
         "min": ("Energy minimisation", _MINIMISE | nonbonded | {"ntc": 1, "ntf": 1}),
         "nvt": ("Constant volume and temperature", dynamics | _START | nonbonded),
     }
     if system.box is None:
-        return {name: _text(*task) for name, task in tasks.items()}
+        texts = {name: _text(*task) for name, task in tasks.items()}
+        return {"energy": single_point_settings(system, None)} | texts
     tasks["npt"] = ("Constant pressure and temperature", dynamics | _CONTINUE | nonbonded | _NPT)
-    ewald = _namelist("ewald", _pair_list(system, system.box))
-    return {name: _text(*task) + ewald for name, task in tasks.items()}
+    pair_list = _namelist("ewald", _pair_list(system, system.box))
+    energy = single_point_settings(system, ewald_settings(system.box, system.cutoff))
+    return {"energy": energy} | {name: _text(*task) + pair_list for name, task in tasks.items()}
 
 
 def single_point_settings(
-    system: FixedChargeSystem, ewald: Ewald | None, *, dispersion_correction: bool
+    system: FixedChargeSystem, ewald: Ewald | None, *, dispersion_correction: bool = True
 ) -> str:
     """Input for one energy, with the given PME screening and mesh in a box."""
     settings = _SINGLE_POINT | _nonbonded(system) | _energy_terms(system)

@@ -54,3 +54,12 @@ class EnergyReport:
             for name in TERMS
             if name in self.terms or name in other.terms
         }
+
+
+def collect_terms(names: Mapping[str, str], found: Mapping[str, float]) -> dict[str, float]:
+    """Sum an engine's energies into our terms; ``names`` maps theirs to ours."""
+    terms: dict[str, float] = {}
+    for theirs, ours in names.items():
+        if theirs in found:
+            terms[ours] = terms.get(ours, 0.0) + found[theirs]
+    return terms

@@ -73,7 +73,8 @@ def export_gromacs(
         Path(f"{prefix}.top"): topology_text(system),
         Path(f"{prefix}.gro"): coordinates_text(system),
     }
-    contents |= {Path(f"{prefix}_{name}.mdp"): text for name, text in run_settings(system).items()}
+    settings = run_settings(system, _box(system))
+    contents |= {Path(f"{prefix}_{name}.mdp"): text for name, text in settings.items()}
     return write_files(contents, overwrite=overwrite)
 
 
@@ -110,11 +111,7 @@ def coordinates_text(system: FixedChargeSystem, decimals: int = 8) -> str:
     ExportError
         If there is no box, or a coordinate is too large for its column.
     """
-    if system.box is None:
-        raise ExportError(
-            "the Interchange has no box, and GROMACS no longer runs without one; set "
-            "interchange.box (for molecules in vacuum: larger than they are by twice the cutoff)"
-        )
+    box = _box(system)
     positions = system.positions * NM_PER_ANGSTROM
     if np.abs(positions).max(initial=0.0) > _LARGEST_COORDINATE:
         raise ExportError(
@@ -137,10 +134,19 @@ def coordinates_text(system: FixedChargeSystem, decimals: int = 8) -> str:
                 f"{x:{width}.{decimals}f}{y:{width}.{decimals}f}{z:{width}.{decimals}f}"
             )
         residue += int(molecule.residues[-1]) + 1
-    (ax, _, _), (bx, by, _), (cx, cy, cz) = system.box * NM_PER_ANGSTROM
+    (ax, _, _), (bx, by, _), (cx, cy, cz) = box * NM_PER_ANGSTROM
     edges = [ax, by, cz] + ([0.0, 0.0, bx, 0.0, cx, cy] if bx or cx or cy else [])
     lines.append(" ".join(f"{value:.{decimals}f}" for value in edges))
     return "\n".join(lines) + "\n"
+
+
+def _box(system: FixedChargeSystem) -> Floats:
+    if system.box is None:
+        raise ExportError(
+            "the Interchange has no box, and GROMACS no longer runs without one; set "
+            "interchange.box (for molecules in vacuum: larger than they are by twice the cutoff)"
+        )
+    return system.box
 
 
 def _title(system: FixedChargeSystem) -> str:

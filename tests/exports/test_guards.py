@@ -17,7 +17,7 @@ from openff.units import Quantity
 from openff_bytepol.exceptions import CutoffError, ExportError, OutputExistsError
 from openff_bytepol.interop import amber_prmtop, gromacs
 from openff_bytepol.interop.amber import export_amber
-from openff_bytepol.interop.engines import amber_energy
+from openff_bytepol.interop.amber_energies import amber_energy
 from openff_bytepol.interop.from_interchange import fixed_charge_system
 from openff_bytepol.interop.gromacs import export_gromacs
 

@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from rdkit import Chem
 
-from openff_bytepol.exceptions import UnsupportedValenceError
 from openff_bytepol.free_atoms import FREE_ATOMS
-from openff_bytepol.graph.chemistry import atoms_of, standard_molecule
+from openff_bytepol.graph.chemistry import ORDER_CLASSES, atoms_of, standard_molecule
 from openff_bytepol.graph.graph import MAX_RING_SIZE, MolecularGraph
 from openff_bytepol.graph.symmetry import canonical_rank_classes, refined_classes
 from openff_bytepol.graph.terms import (
@@ -23,13 +22,6 @@ from openff_bytepol.graph.terms import (
     find_neighbours,
     find_propers,
 )
-
-_ORDER_CLASS = {
-    Chem.BondType.SINGLE: 0,
-    Chem.BondType.DOUBLE: 1,
-    Chem.BondType.TRIPLE: 2,
-    Chem.BondType.AROMATIC: 3,
-}
 
 
 @dataclass(frozen=True)
@@ -137,15 +129,11 @@ def _read_bonds(mol: Chem.Mol) -> tuple[Indices, Indices, NDArray[np.bool_]]:
     rings = mol.GetRingInfo()
     rows = []
     for bond in (mol.GetBondWithIdx(i) for i in range(mol.GetNumBonds())):
-        order = _ORDER_CLASS.get(bond.GetBondType())
-        if order is None:
-            raise UnsupportedValenceError(
-                f"molecule '{Chem.MolToSmiles(mol)}' has a bond of type {bond.GetBondType()}; "
-                "only single, double, triple and aromatic bonds are supported"
-            )
         i, j = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
         ring = rings.MinBondRingSize(bond.GetIdx())
-        rows.append((min(i, j), max(i, j), order, 0 < ring <= MAX_RING_SIZE))
+        rows.append(
+            (min(i, j), max(i, j), ORDER_CLASSES[bond.GetBondType()], 0 < ring <= MAX_RING_SIZE)
+        )
     table = np.array(sorted(rows), dtype=np.int64).reshape(-1, 4)
     return table[:, :2], table[:, 2], table[:, 3].astype(bool)
 

@@ -26,6 +26,14 @@ _KEKULE: Final = {
     2: Chem.BondType.DOUBLE,
     3: Chem.BondType.TRIPLE,
 }
+ORDER_CLASSES: Final = {
+    Chem.BondType.SINGLE: 0,
+    Chem.BondType.DOUBLE: 1,
+    Chem.BondType.TRIPLE: 2,
+    Chem.BondType.AROMATIC: 3,
+}
+"""RDKit bond type → position in `graph.BOND_ORDERS`."""
+
 _HALOGENS: Final = frozenset((17, 35, 53))
 _SANITIZE: Final = (
     Chem.SANITIZE_CLEANUP
@@ -161,6 +169,12 @@ def atoms_of(mol: Chem.Mol) -> list[Chem.Atom]:
 
 
 def _check_before_sanitization(mol: Chem.RWMol, elements: frozenset[int]) -> None:
+    for bond in (mol.GetBondWithIdx(i) for i in range(mol.GetNumBonds())):
+        if bond.GetBondType() not in ORDER_CLASSES:
+            raise UnsupportedValenceError(
+                f"{_name(mol)} has a bond of type {bond.GetBondType().name.lower()}; "
+                "only single, double, triple and aromatic bonds are supported"
+            )
     for atom in atoms_of(mol):
         if atom.GetAtomicNum() not in elements:
             supported = ", ".join(

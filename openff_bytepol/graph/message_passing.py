@@ -8,7 +8,7 @@ from typing import Final, Literal, Protocol, get_args
 import torch
 from torch import Tensor
 
-from openff_bytepol.exceptions import BytePolError, MissingDependencyError
+from openff_bytepol.exceptions import BytePolError
 from openff_bytepol.graph.graph import MolecularGraph
 
 Backend = Literal["auto", "dgl", "torch"]
@@ -63,14 +63,9 @@ def message_passing(graph: MolecularGraph, backend: Backend = "auto") -> Message
         return TorchMessagePassing(graph)
     from openff_bytepol.graph import dgl_backend
 
-    problem = dgl_backend.why_unavailable(graph.device)
-    if problem is None:
-        return dgl_backend.DGLMessagePassing(graph)
-    if backend == "auto":
+    if backend == "auto" and dgl_backend.why_unavailable(graph.device):
         return TorchMessagePassing(graph)
-    raise MissingDependencyError(
-        f"{problem}; install a DGL build for it or choose the backend 'torch'"
-    )
+    return dgl_backend.DGLMessagePassing(graph)
 
 
 def _backend_from_environment() -> Backend:

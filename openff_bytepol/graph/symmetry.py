@@ -6,23 +6,33 @@ resonance structures are equivalent. Stereochemistry is left out, too.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
+from scipy.sparse import csr_array
 
 Indices = NDArray[np.int64]
+
+DENSE_LIMIT: Final = 200
+"""Atoms up to which multiplying dense matrices is faster than sparse ones."""
+
+PATH_MODULUS: Final = 1_000_003
+"""Numbers of paths are compared modulo this, since they grow without bound."""
 
 
 def refined_classes(
     atomic_numbers: Indices, bonds: Indices, distances: Indices
 ) -> tuple[Indices, Indices]:
-    """Classes from element and topological distances, refined until they are stable.
+    """Classes from elements and shortest paths, refined until they are stable.
 
-    Two atoms are in one class if they have equal numbers of atoms of each class at each
-    distance; two bonds, if their atoms agree and every class of atoms lies at equal
-    distances from the two ends. This is the colour refinement of Weisfeiler and Leman
-    on the complete graph of distances, which, unlike refinement over bonds, separates
-    chains from rings (morpholine ring and ether chain in C1CN(CCOCCN2CCOCC2)CCO1).
+    Every pair of atoms is labelled with the length and the number of its shortest paths.
+    Two atoms are in one class if they have equally labelled pairs with atoms of each
+    class; two bonds, if their ends are and have equally labelled pairs with the same atoms
+    of each class. This is the colour refinement of Weisfeiler and Leman on the complete
+    graph of labelled pairs; unlike refinement along bonds, it separates chains from rings
+    (ether and morpholine in C1CN(CCOCCN2CCOCC2)CCO1).
 
     Parameters
     ----------
@@ -38,31 +48,43 @@ def refined_classes(
     tuple
         Class of each atom (n_atoms,) and of each bond (n_bonds,), numbered from 0.
     """
+    pairs = _pair_labels(distances)
     classes = _label(atomic_numbers)
     n_classes = 0
     while n_classes < (n_found := int(classes.max()) + 1):
         n_classes = n_found
-        profile = np.sort(distances * n_classes + classes, axis=1)
+        profile = np.sort(pairs * n_classes + classes, axis=1)
         classes = _label(np.column_stack([classes, profile]))
-    return classes, _bond_classes(classes, bonds, distances)
+    return classes, _bond_classes(classes, bonds, pairs)
 
 
-def _bond_classes(classes: Indices, bonds: Indices, distances: Indices) -> Indices:
+def _pair_labels(distances: Indices) -> Indices:
+    """Number every pair of atoms by length and number of its shortest paths, (n, n)."""
+    bonded = (distances == 1).astype(np.float64)
+    adjacency = csr_array(bonded) if len(bonded) > DENSE_LIMIT else bonded
+    step = np.eye(len(bonded))
+    n_paths = step.copy()
+    for length in range(1, int(distances.max()) + 1):
+        step = (adjacency @ step) * (distances == length)
+        n_paths += step
+    n_paths %= PATH_MODULUS
+    codes = distances * PATH_MODULUS + n_paths.astype(np.int64)
+    labels: Indices = np.unique(codes, return_inverse=True)[1].reshape(codes.shape)
+    return labels
+
+
+def _bond_classes(classes: Indices, bonds: Indices, pairs: Indices) -> Indices:
     if len(bonds) == 0:
         return np.zeros(0, dtype=np.int64)
-    ends = np.sort(classes[bonds], axis=1)
-    from_a, from_b = distances[bonds[:, 0]], distances[bonds[:, 1]]
-    span = int(distances.max()) + 1
-    n_classes = int(classes.max()) + 1
-    forward = np.sort((from_a * span + from_b) * n_classes + classes, axis=1)
-    backward = np.sort((from_b * span + from_a) * n_classes + classes, axis=1)
-    swap = classes[bonds[:, 0]] > classes[bonds[:, 1]]
-    tied = classes[bonds[:, 0]] == classes[bonds[:, 1]]
-    differ = forward != backward
-    where = (np.arange(len(bonds)), differ.argmax(axis=1))
-    swap |= tied & (forward[where] > backward[where])
+    n_classes, n_labels = int(classes.max()) + 1, int(pairs.max()) + 1
+    from_a, from_b = pairs[bonds[:, 0]], pairs[bonds[:, 1]]
+    forward = np.sort((from_a * n_labels + from_b) * n_classes + classes, axis=1)
+    backward = np.sort((from_b * n_labels + from_a) * n_classes + classes, axis=1)
+    first, second = classes[bonds].T
+    differ = (np.arange(len(bonds)), (forward != backward).argmax(axis=1))
+    swap = (first > second) | ((first == second) & (forward[differ] > backward[differ]))
     profile = np.where(swap[:, None], backward, forward)
-    return _label(np.column_stack([ends, profile]))
+    return _label(np.column_stack([np.sort(classes[bonds], axis=1), profile]))
 
 
 def _label(rows: Indices) -> Indices:

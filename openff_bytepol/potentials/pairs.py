@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -88,6 +88,11 @@ class Pairs:
         return make_blocks(
             self.atom_molecule, self.n_molecules, self.first[within], self.second[within]
         )
+
+    def to(self, device: torch.device | str) -> Pairs:
+        """Copy on another device."""
+        names = ("first", "second", "system", "atom_system", "atom_molecule")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
     @classmethod
     def from_parameters(cls, parameters: ParameterSet, system_index: Tensor | None = None) -> Pairs:

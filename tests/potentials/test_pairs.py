@@ -107,6 +107,12 @@ def test_blocks_waste_little():
         assert (sizes[block.groups] * 1.3 >= block.size).all()
 
 
+def test_copy_on_a_device():
+    pairs = Pairs.from_parameters(ethane())
+    assert equal(pairs.to("cpu"), pairs)
+    assert pairs.to("meta").first.device.type == "meta"
+
+
 def test_wrong_length():
     with pytest.raises(ParameterError, match="8 atoms"):
         Pairs.from_parameters(ethane(), torch.zeros(7, dtype=torch.int64))

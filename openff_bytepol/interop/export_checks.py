@@ -12,6 +12,7 @@ from openff_bytepol.interop.fixed_charge import FixedChargeSystem, Floats
 
 if TYPE_CHECKING:
     from openff.interchange import Interchange
+    from openff.interchange.components.potentials import Collection
 
 _BONDED: Final = {"Bonds", "Angles", "ProperTorsions", "ImproperTorsions", "Constraints"}
 
@@ -56,7 +57,7 @@ def check_collections(interchange: Interchange) -> None:
             "bytepol-fixed.offxml gives them"
         )
     for name, collection in interchange.collections.items():
-        if getattr(collection, "has_fixed_charge_projection", False):
+        if _is_companion(collection):
             warnings.warn(
                 "the files hold the fixed-charge projection of the polarizable force field, as "
                 "bytepol-fixed.offxml has it; only OpenMM runs the polarizable one",
@@ -85,6 +86,17 @@ def check_collections(interchange: Interchange) -> None:
                     f"{name}.{attribute} is {found!r}, and GROMACS and AMBER files can only "
                     f"hold {value!r}; use OpenMM or change it"
                 )
+
+
+def without_companions(interchange: Interchange) -> Interchange:
+    """The Interchange without the polarizable collection that it may carry."""
+    kept = {k: c for k, c in interchange.collections.items() if not _is_companion(c)}
+    return interchange.model_copy(update={"collections": kept})
+
+
+def _is_companion(collection: Collection) -> bool:
+    """Whether the Interchange holds a fixed-charge projection beside this collection."""
+    return bool(getattr(collection, "has_fixed_charge_projection", False))
 
 
 def checked_box(interchange: Interchange, cutoff: float) -> Floats | None:

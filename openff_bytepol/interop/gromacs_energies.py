@@ -13,8 +13,8 @@ import numpy as np
 
 from openff_bytepol.exceptions import EngineError
 from openff_bytepol.interop.energies import EnergyReport, collect_terms
-from openff_bytepol.interop.engines import find_gromacs, run_engine
 from openff_bytepol.interop.ewald import ewald_settings
+from openff_bytepol.interop.executables import find_gromacs, run_engine
 from openff_bytepol.interop.fixed_charge import FixedChargeSystem
 from openff_bytepol.interop.from_interchange import fixed_charge_system
 from openff_bytepol.interop.gromacs import coordinates_text, topology_text

@@ -10,6 +10,9 @@ from openmm import unit
 from openff_bytepol.exceptions import ExportError
 from openff_bytepol.interop.energies import EnergyReport
 from openff_bytepol.interop.ewald import ewald_settings
+from openff_bytepol.interop.export_checks import without_companions
+from openff_bytepol.interop.openmm_forces import COULOMB_NEAR, VAN_DER_WAALS, VAN_DER_WAALS_NEAR
+from openff_bytepol.interop.openmm_multipoles import MULTIPOLES
 from openff_bytepol.units import NM_PER_ANGSTROM
 
 if TYPE_CHECKING:
@@ -20,7 +23,12 @@ _BONDED: Final = {
     openmm.HarmonicAngleForce: "angles",
     openmm.PeriodicTorsionForce: "torsions",
 }
-_MASSLESS: Final = (openmm.CMMotionRemover, openmm.MonteCarloBarostat)
+_POLARIZABLE: Final = {
+    MULTIPOLES: "polarization",
+    COULOMB_NEAR: "polarization",
+    VAN_DER_WAALS: "van_der_waals",
+    VAN_DER_WAALS_NEAR: "van_der_waals",
+}
 
 
 def openmm_energy(
@@ -30,7 +38,9 @@ def openmm_energy(
     ewald_tolerance: float = 1e-6,
     platform: str = "Reference",
 ) -> EnergyReport:
-    """Energy of a fixed-charge Interchange at its positions.
+    """Energy of the fixed-charge part of an Interchange at its positions.
+
+    Of a polarizable Interchange, that is the projection which it carries along.
 
     Parameters
     ----------
@@ -53,9 +63,8 @@ def openmm_energy(
     ExportError
         If positions are missing or a force is not one of the fixed-charge form.
     """
-    if interchange.positions is None:
-        raise ExportError("the Interchange has no positions; set interchange.positions")
-    system = interchange.to_openmm(combine_nonbonded_forces=True)
+    _check_positions(interchange)
+    system = without_companions(interchange).to_openmm(combine_nonbonded_forces=True)
     terms: dict[str, float] = {}
     for force in system.getForces():
         if type(force) in _BONDED:
@@ -65,11 +74,53 @@ def openmm_energy(
             force.setUseSwitchingFunction(switched and force.getUseSwitchingFunction())
             for name, part in _nonbonded_parts(force).items():
                 terms[name] = _energy(interchange, system, part, platform)
-        elif not isinstance(force, _MASSLESS):
+        elif not isinstance(force, openmm.CMMotionRemover):
             raise ExportError(f"{force.getName()} is not a force of a fixed-charge system")
     if "dispersion_correction" in terms:
         terms["dispersion_correction"] -= terms["lennard_jones"]
-    return EnergyReport(f"OpenMM {openmm.version.full_version} ({platform})", terms)
+    return EnergyReport(_engine(platform), terms)
+
+
+def polarizable_energy(interchange: Interchange, *, platform: str = "Reference") -> EnergyReport:
+    """Energy of a polarizable Interchange at its positions, as ``to_openmm`` makes it.
+
+    Parameters
+    ----------
+    interchange
+        With positions; with a box where the system is periodic.
+    platform
+        OpenMM platform; "Reference" computes in double precision.
+
+    Returns
+    -------
+    EnergyReport
+        Terms bonds, angles, torsions, van_der_waals and polarization.
+
+    Raises
+    ------
+    ExportError
+        If positions are missing or the force field is not the polarizable one.
+    """
+    _check_positions(interchange)
+    system = interchange.to_openmm(combine_nonbonded_forces=False)
+    terms: dict[str, float] = {}
+    for force in system.getForces():
+        if isinstance(force, openmm.CMMotionRemover):
+            continue
+        name = _BONDED.get(type(force)) or _POLARIZABLE.get(force.getName())
+        if name is None:
+            raise ExportError(f"{force.getName()} is not a force of a polarizable system")
+        terms[name] = terms.get(name, 0.0) + _energy(interchange, system, force, platform)
+    return EnergyReport(_engine(platform), terms)
+
+
+def _check_positions(interchange: Interchange) -> None:
+    if interchange.positions is None:
+        raise ExportError("the Interchange has no positions; set interchange.positions")
+
+
+def _engine(platform: str) -> str:
+    return f"OpenMM {openmm.version.full_version} ({platform})"
 
 
 def _set_pme(force: openmm.NonbondedForce, interchange: Interchange, tolerance: float) -> None:

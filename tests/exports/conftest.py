@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from openff_bytepol.exceptions import MissingDependencyError
-from openff_bytepol.interop import engines
+from openff_bytepol.interop import executables
 
-_FINDERS = {"gromacs": engines.find_gromacs, "amber": engines.find_sander}
+_FINDERS = {"gromacs": executables.find_gromacs, "amber": executables.find_sander}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -15,7 +15,7 @@ from openff_bytepol.exceptions import MissingDependencyError
 from openff_bytepol.interop.amber import WIDEST_ANGLE, export_amber
 from openff_bytepol.interop.amber_energies import amber_energy, amber_file_energy
 from openff_bytepol.interop.energies import EnergyReport
-from openff_bytepol.interop.engines import find_gromacs, find_sander, run_engine
+from openff_bytepol.interop.executables import find_gromacs, find_sander, run_engine
 from openff_bytepol.interop.fixed_charge import FixedChargeSystem
 from openff_bytepol.interop.from_interchange import fixed_charge_system
 from openff_bytepol.interop.gromacs import export_gromacs

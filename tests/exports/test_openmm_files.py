@@ -45,7 +45,7 @@ def test_structure_names_every_atom(tmp_path: Path) -> None:
         "LI",
         "MOL",
         "MOL",
-        "WAT",
+        "HOH",
     ]
     written = structure.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
     np.testing.assert_allclose(written, system.positions.m_as("angstrom"), atol=1e-3)

@@ -157,7 +157,7 @@ def read_model(directory: str | Path, *, expected_sha256: str | None = None) -> 
         )
     model = Model(config, n_members=n_members, name=name)
     try:
-        model.network.load_state_dict(state)
+        model.network.load_state_dict(state, assign=True)
     except RuntimeError as error:
         raise CorruptedModelError(
             f"the weights in {directory} do not fit their configuration ({error}); "

@@ -60,7 +60,6 @@ class Model(nn.Module):
             if seed is not None:
                 torch.manual_seed(seed)
             self.network = Network(self.config, n_members)
-        self._hash: tuple[tuple[tuple[int, int], ...], str] | None = None
 
     @property
     def n_members(self) -> int:
@@ -70,11 +69,7 @@ class Model(nn.Module):
     @property
     def sha256(self) -> str:
         """SHA-256 of configuration and weights: equal if and only if the models are."""
-        state = self.network.state_dict()
-        version = tuple((value.data_ptr(), value._version) for value in state.values())
-        if self._hash is None or self._hash[0] != version:
-            self._hash = (version, model_sha256(self.config, state))
-        return self._hash[1]
+        return model_sha256(self.config, self.network.state_dict())
 
     def build_graph(self, molecule: Any) -> MolecularGraph:
         """Graph of one molecule as this model wants it; see `graph.build_graph`."""

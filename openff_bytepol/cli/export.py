@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +23,7 @@ from openff_bytepol.cli.systems import (
     TemplateOption,
     build_interchange,
     build_topology,
+    pdb_text,
 )
 
 if TYPE_CHECKING:
@@ -105,20 +105,15 @@ def export_openmm(
 ) -> list[Path]:
     """Write ``PREFIX_system.xml`` and ``PREFIX.pdb``; both appear or neither."""
     import openmm
-    from openmm.app import PDBFile
 
     from openff_bytepol.interop.outputs import write_files
 
     system = interchange.to_openmm(combine_nonbonded_forces=False)
-    text = StringIO()
-    PDBFile.writeFile(
-        interchange.to_openmm_topology(), interchange.positions.to_openmm(), text, keepIds=True
-    )
     path = Path(prefix)
     return write_files(
         {
             path.with_name(f"{path.name}_system.xml"): openmm.XmlSerializer.serialize(system),
-            path.with_name(f"{path.name}.pdb"): text.getvalue(),
+            path.with_name(f"{path.name}.pdb"): pdb_text(interchange),
         },
         overwrite=overwrite,
     )

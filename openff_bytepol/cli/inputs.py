@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openff_bytepol.exceptions import ChemistryError, DataError, MissingDependencyError
+from openff_bytepol.exceptions import (
+    ChemistryError,
+    DataError,
+    MissingDependencyError,
+    MissingHydrogensError,
+)
 
 if TYPE_CHECKING:
     from openff.toolkit import Molecule, Topology
@@ -25,7 +30,8 @@ class NamedMolecule:
     name
         Title in its file, or the SMILES.
     value
-        SMILES, or an OpenFF ``Molecule`` where a file says more.
+        SMILES; an OpenFF ``Molecule`` where a file says more; an RDKit ``Mol`` where the
+        file lacks hydrogens.
     """
 
     name: str
@@ -37,13 +43,17 @@ class NamedMolecule:
         Raises
         ------
         ChemistryError
-            If the SMILES cannot be read.
+            If the SMILES cannot be read, or hydrogens are missing.
         """
         require_openff()
         from openff.toolkit import Molecule
 
-        if not isinstance(self.value, str):
+        if isinstance(self.value, Molecule):
             return self.value
+        if not isinstance(self.value, str):
+            raise MissingHydrogensError(
+                f"molecule '{self.name}' has no explicit hydrogens; add them to its file"
+            )
         try:
             molecule = Molecule.from_smiles(self.value, allow_undefined_stereo=True)
         except Exception as error:
@@ -106,7 +116,9 @@ def _read(text: str, templates: Sequence[str]) -> Iterator[NamedMolecule]:
         case ".pdb":
             topology = read_pdb(path, templates)
             for molecule in topology.unique_molecules:
-                yield NamedMolecule(molecule.name or molecule.to_smiles(mapped=False), molecule)
+                yield NamedMolecule(
+                    molecule.name or molecule.to_smiles(explicit_hydrogens=False), molecule
+                )
         case ".csv":
             yield from _read_csv(path)
         case ".smi":
@@ -176,8 +188,15 @@ def read_pdb(path: Path, templates: Sequence[str]) -> Topology:
         )
     kinds = [NamedMolecule(smiles, smiles).to_openff() for smiles in templates]
     try:
-        return Topology.from_pdb(str(path), unique_molecules=kinds)
+        topology = Topology.from_pdb(str(path), unique_molecules=kinds)
     except Exception as error:
         raise DataError(
             f"{path} does not fit the templates {', '.join(templates)}: {error}"
         ) from error
+    for molecule in topology.unique_molecules:
+        if not any(molecule.is_isomorphic_with(kind) for kind in kinds):
+            raise DataError(
+                f"{path} holds {molecule.to_smiles(explicit_hydrogens=False)}, which is none of "
+                f"the templates {', '.join(templates)}; add it as a --template"
+            )
+    return topology

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from openff_bytepol.cli.inputs import NamedMolecule
-from openff_bytepol.cli.systems import build_interchange
+from openff_bytepol.cli.systems import build_interchange, pdb_text
 from openff_bytepol.exceptions import DataError, OutputExistsError
 from openff_bytepol.units import GRAM_PER_CM3
 
@@ -150,6 +150,7 @@ def prepare_interchange(config: LiquidConfig, directory: Path, *, resume: bool) 
     )
     interchange = build_interchange(topology, config.model, fixed=config.fixed)
     path.write_text(interchange.model_dump_json())
+    (directory / BOX_FILE).write_text(pdb_text(interchange))
     return interchange
 
 
@@ -229,10 +230,9 @@ def measure(simulation: Simulation) -> Record:
 
 def read_records(path: Path) -> list[Record]:
     """Read what a run wrote."""
-    types = {field.name: int if field.name == "step" else float for field in fields(Record)}
     with path.open(newline="") as handle:
         return [
-            Record(**{name: convert(row[name]) for name, convert in types.items()})
+            Record(step=int(row.pop("step")), **{name: float(text) for name, text in row.items()})
             for row in csv.DictReader(handle)
         ]
 

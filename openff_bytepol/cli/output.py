@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -32,7 +31,7 @@ ModelOption = Annotated[
 class ErrorReportingGroup(TyperGroup):
     """Commands whose typed errors are one message on standard error and exit code 1."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             with _readable_warnings():
                 return super().invoke(ctx)

@@ -42,6 +42,7 @@ _ATOM_COLUMNS = {
 _TERM_COLUMNS = {"bond_k": "k", "bond_r0": "r0", "angle_k": "k", "angle_theta0": "θ0"}
 _LARGEST_TABLE = 20
 _BATCH = 256
+"""Molecules predicted together; more of them show a progress bar."""
 
 
 def parameterize(
@@ -105,7 +106,8 @@ def _predict(
     if not skip_errors:
         accepted = molecules
     results: list[ParameterSet] = []
-    with Progress(console=messages, transient=True) as progress:
+    short = len(accepted) <= _BATCH
+    with Progress(console=messages, transient=True, disable=short) as progress:
         task = progress.add_task("Predicting", total=len(accepted))
         for start in range(0, len(accepted), _BATCH):
             batch = accepted[start : start + _BATCH]

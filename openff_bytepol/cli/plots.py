@@ -65,6 +65,7 @@ def _draw(molecule: Molecule, charges: Sequence[float]) -> np.ndarray:
         atom.SetAtomMapNum(0)
         atom.SetProp("atomNote", f"{charge:+.2f}")
     canvas = rdMolDraw2D.MolDraw2DCairo(*_DRAWING)
-    canvas.drawOptions().annotationFontScale = 0.8
+    options = canvas.drawOptions()
+    options.annotationFontScale = 0.8  # type: ignore[assignment]
     rdMolDraw2D.PrepareAndDrawMolecule(canvas, drawn)
     return np.asarray(Image.open(BytesIO(canvas.GetDrawingText())))

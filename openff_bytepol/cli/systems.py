@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,3 +103,14 @@ def load_force_field(model: str, *, fixed: bool = False) -> ForceField:
 def build_interchange(topology: Topology, model: str, *, fixed: bool = False) -> Interchange:
     """Interchange of a topology; errors as `load_force_field` and of the force field."""
     return load_force_field(model, fixed=fixed).create_interchange(topology)
+
+
+def pdb_text(interchange: Interchange) -> str:
+    """PDB file of the positions, with the box and bonds."""
+    from openmm.app import PDBFile
+
+    text = StringIO()
+    PDBFile.writeFile(
+        interchange.to_openmm_topology(), interchange.positions.to_openmm(), text, keepIds=True
+    )
+    return text.getvalue()

@@ -1,0 +1,58 @@
+import pytest
+
+from openff_bytepol import load_model
+
+
+def test_list_names_the_default(bytepol):
+    found = {entry["name"]: entry for entry in bytepol("models", "list", "--json").document}
+    assert found["bytepol"]["sha256"] == load_model("bytepol").sha256
+    assert "bytepol" in bytepol("models", "list").output
+
+
+def test_show_prints_the_card(bytepol):
+    finished = bytepol("models", "show")
+    assert finished.code == 0
+    assert "bytepol-0.1" in finished.output
+    assert load_model().sha256 in finished.output
+
+
+def test_import_and_use_a_published_checkpoint(bytepol, reference_data, tmp_path):
+    source = reference_data / "reference" / "byteff_pol_checkpoint"
+    output = tmp_path / "imported"
+    finished = bytepol("models", "import", source, "--output", output, "--json")
+    assert finished.code == 0
+    assert finished.document["config"]["settings"]["charge_14"] == 0.5
+    document = bytepol("parameterize", "O", "--model", output, "--json").document
+    assert document["sha256"] == finished.document["sha256"]
+    again = bytepol("models", "import", source, "--output", output)
+    assert again.code == 1
+    assert again.messages.startswith("OutputExistsError")
+    assert bytepol("models", "import", source, "--output", output, "--force").code == 0
+
+
+def test_import_of_something_else(bytepol, tmp_path):
+    finished = bytepol("models", "import", tmp_path, "--output", tmp_path / "new")
+    assert finished.code == 1
+    assert finished.messages.startswith("ModelNotFoundError")
+    assert not (tmp_path / "new").exists()
+
+
+def test_offxml_of_a_model(bytepol, tmp_path):
+    path = tmp_path / "mine.offxml"
+    assert bytepol("models", "offxml", "bytepol", "--output", path).code == 0
+    assert load_model("bytepol").sha256 in path.read_text()
+    assert bytepol("models", "offxml", "bytepol", "--output", path).code == 1
+
+
+@pytest.mark.parametrize("command", ["show", "offxml"])
+def test_unknown_model(bytepol, command, tmp_path):
+    extra = ["--output", tmp_path / "x.offxml"] if command == "offxml" else []
+    finished = bytepol("models", command, "nothing", *extra)
+    assert finished.code == 1
+    assert "nothing" in finished.messages
+
+
+def test_fetch_does_not_replace_without_force(bytepol, tmp_path):
+    finished = bytepol("models", "fetch", "--output", tmp_path)
+    assert finished.code == 1
+    assert finished.messages.startswith("OutputExistsError")

@@ -1,0 +1,79 @@
+"""Every recipe at toy size, in a copy of its folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(RECIPES / name, tmp_path / name))
+
+    return copy
+
+
+def run(folder: Path, *command: object) -> str:
+    finished = subprocess.run(
+        [str(word) for word in command], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+def bytepol(folder: Path, *arguments: object) -> str:
+    return run(folder, Path(sys.executable).parent / "bytepol", *arguments)
+
+
+def test_parameterize(recipe):
+    folder = recipe("01-parameterize")
+    bytepol(folder, "parameterize", "molecules.csv", "--output", "parameters.json")
+    run(folder, sys.executable, "parameters_to_table.py", "molecules.csv", "--output", "atoms.csv")
+    document = json.loads((folder / "parameters.json").read_text())
+    with (folder / "atoms.csv").open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    charges = [q for entry in document["molecules"] for q in entry["parameters"]["charges"]]
+    assert [float(row["charges (e)"]) for row in rows] == pytest.approx(charges, rel=1e-5)
+    totals = {entry["name"]: sum(entry["parameters"]["charges"]) for entry in document["molecules"]}
+    assert totals["lithium"] == pytest.approx(1.0)
+    assert totals["hexafluorophosphate"] == pytest.approx(-1.0)
+    assert totals["aspirin"] == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_simulate_a_liquid(recipe):
+    folder = recipe("02-simulate-a-liquid")
+    bytepol(folder, "simulate", "liquid.yaml", "--output", "run", "--steps", 4)
+    document = json.loads(
+        bytepol(folder, "simulate", "liquid.yaml", "--output", "run", "--steps", 6, "--json")
+    )
+    assert document["last"]["step"] == 6
+    assert document["last"]["time"] == pytest.approx(0.012)
+    assert 0.6 < document["last"]["density"] < 0.9
+
+
+@pytest.mark.slow
+def test_export(recipe):
+    folder = recipe("03-export")
+    sizes = ["--copies", 30, "--copies", 150]
+    bytepol(
+        folder, "export", "CCO", "O", *sizes, "--density", 0.85,
+        "--to", "openmm,gromacs,amber", "--fixed", "--output", "mixture",
+    )  # fmt: skip
+    for suffix in ("_system.xml", ".pdb", ".top", ".gro", ".prmtop", ".inpcrd"):
+        assert (folder / f"mixture{suffix}").stat().st_size > 0
+    output = run(folder, sys.executable, "compare_engines.py", "--copies", 30, 150)
+    totals = [line for line in output.splitlines() if line.startswith("total")]
+    if shutil.which("gmx"):
+        assert "GROMACS 20" in output
+    for line in totals:
+        assert abs(float(line.split()[-1])) < 0.05

@@ -19,6 +19,11 @@ from openff_bytepol.interop.outputs import write_files
 if TYPE_CHECKING:
     from openff.interchange import Interchange
 
+_LARGEST_PDB: Final = 99_999
+"""Atoms that a PDB file can number."""
+
+_READERS: Final = {".pdb": app.PDBFile, ".cif": app.PDBxFile}
+
 _SCRIPT: Final = Template('''\
 """Minimise $name and run dynamics with OpenMM; written by openff-bytepol.
 
@@ -39,7 +44,7 @@ STEPS = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
 
 system = openmm.XmlSerializer.deserialize(Path(PREFIX + "_system.xml").read_text())
 state = openmm.XmlSerializer.deserialize(Path(PREFIX + "_state.xml").read_text())
-topology = app.PDBxFile(PREFIX + ".cif").topology
+topology = app.$reader(PREFIX + "$suffix").topology
 if system.usesPeriodicBoundaryConditions():
     system.addForce(openmm.MonteCarloBarostat(PRESSURE, TEMPERATURE))
 $integrator
@@ -80,7 +85,7 @@ def export_openmm(
     """Write OpenMM files of an Interchange.
 
     Written are ``PREFIX_system.xml``, the starting positions and box ``PREFIX_state.xml``
-    (in full precision), the structure ``PREFIX.cif`` (PDBx, for any number of atoms) and
+    (in full precision), the structure ``PREFIX.pdb`` (``PREFIX.cif`` beyond 99,999 atoms) and
     ``PREFIX_run.py``, which minimises and runs dynamics with OpenMM alone. All files
     appear or none.
 
@@ -119,12 +124,13 @@ def export_openmm(
     name = Path(prefix).name
     structure = StringIO()
     positions = interchange.positions.m_as("nanometer") * unit.nanometer
-    app.PDBxFile.writeFile(_topology(interchange), positions, structure, keepIds=True)
+    suffix = ".pdb" if system.getNumParticles() <= _LARGEST_PDB else ".cif"
+    _READERS[suffix].writeFile(_topology(interchange), positions, structure, keepIds=True)
     contents = {
         Path(f"{prefix}_system.xml"): openmm.XmlSerializer.serialize(system),
         Path(f"{prefix}_state.xml"): _state_text(system, positions),
-        Path(f"{prefix}.cif"): structure.getvalue(),
-        Path(f"{prefix}_run.py"): _script_text(name, system, polarizable=polarizable),
+        Path(f"{prefix}{suffix}"): structure.getvalue(),
+        Path(f"{prefix}_run.py"): _script_text(name, suffix, system, polarizable=polarizable),
     }
     return write_files(contents, overwrite=overwrite)
 
@@ -162,7 +168,13 @@ def _state_text(system: openmm.System, positions: unit.Quantity) -> str:
     return str(openmm.XmlSerializer.serialize(context.getState(positions=True)))
 
 
-def _script_text(name: str, system: openmm.System, *, polarizable: bool) -> str:
+def _script_text(name: str, suffix: str, system: openmm.System, *, polarizable: bool) -> str:
     step = 2.0 if system.getNumConstraints() else 1.0
     integrator = _MULTIPLE_STEPS if polarizable else Template(_LANGEVIN).substitute(step=step)
-    return _SCRIPT.substitute(name=name, script=f"{name}_run.py", integrator=integrator.rstrip())
+    return _SCRIPT.substitute(
+        name=name,
+        script=f"{name}_run.py",
+        suffix=suffix,
+        reader=_READERS[suffix].__name__,
+        integrator=integrator.rstrip(),
+    )

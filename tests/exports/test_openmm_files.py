@@ -12,6 +12,7 @@ import pytest
 from openmm import app, unit
 
 from openff_bytepol.exceptions import ExportError, OutputExistsError
+from openff_bytepol.interop import openmm_files
 from openff_bytepol.interop.engines import openmm_energy
 from openff_bytepol.interop.openmm_files import export_openmm
 
@@ -34,11 +35,14 @@ def test_files_hold_the_system_in_full_precision(tmp_path: Path) -> None:
     assert energy_of_files(tmp_path / "mix") == pytest.approx(openmm_energy(system).total, abs=1e-6)
 
 
-def test_structure_names_every_atom(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("suffix", "reader"), [(".pdb", app.PDBFile), (".cif", app.PDBxFile)])
+def test_structure_names_every_atom(suffix: str, reader: type, tmp_path: Path, monkeypatch) -> None:
     """Ions have no atom names, and a name that is missing shifts every column of a .cif."""
+    if suffix == ".cif":
+        monkeypatch.setattr(openmm_files, "_LARGEST_PDB", 20)
     system = interchange(["[Li+]", "CCO", "O"], [1, 2, 1], [25.0, 26.0, 27.0])
     export_openmm(system, tmp_path / "mix")
-    structure = app.PDBxFile(str(tmp_path / "mix.cif"))
+    structure = reader(str(tmp_path / f"mix{suffix}"))
     elements = [atom.element.atomic_number for atom in structure.topology.atoms()]
     assert elements == [atom.atomic_number for atom in system.topology.atoms]
     assert [residue.name for residue in structure.topology.residues()] == [

@@ -23,7 +23,6 @@ from openff_bytepol.cli.systems import (
     TemplateOption,
     build_interchange,
     build_topology,
-    pdb_text,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +35,9 @@ class Engine(StrEnum):
     OPENMM = "openmm"
     GROMACS = "gromacs"
     AMBER = "amber"
+
+
+_MAIN_FILE = {Engine.OPENMM: "_system.xml", Engine.GROMACS: ".top", Engine.AMBER: ".prmtop"}
 
 
 def export(
@@ -85,35 +87,25 @@ def _parse(text: str) -> list[Engine]:
 def write_all(
     interchange: Interchange, prefix: Path, engines: list[Engine], *, overwrite: bool
 ) -> dict[str, list[Path]]:
-    """Write the files of every engine."""
+    """Write the files of every engine.
+
+    Raises
+    ------
+    OutputExistsError
+        If files of any of them exist and ``overwrite`` is false; then nothing is written.
+    """
     from openff_bytepol.interop.amber import export_amber
     from openff_bytepol.interop.gromacs import export_gromacs
+    from openff_bytepol.interop.openmm_files import export_openmm
+    from openff_bytepol.interop.outputs import check_absent
 
     writers = {
         Engine.OPENMM: export_openmm,
         Engine.GROMACS: export_gromacs,
         Engine.AMBER: export_amber,
     }
+    check_absent([Path(f"{prefix}{_MAIN_FILE[engine]}") for engine in engines], overwrite=overwrite)
     return {
         engine.value: writers[engine](interchange, prefix, overwrite=overwrite)
         for engine in engines
     }
-
-
-def export_openmm(
-    interchange: Interchange, prefix: str | Path, *, overwrite: bool = False
-) -> list[Path]:
-    """Write ``PREFIX_system.xml`` and ``PREFIX.pdb``; both appear or neither."""
-    import openmm
-
-    from openff_bytepol.interop.outputs import write_files
-
-    system = interchange.to_openmm(combine_nonbonded_forces=False)
-    path = Path(prefix)
-    return write_files(
-        {
-            path.with_name(f"{path.name}_system.xml"): openmm.XmlSerializer.serialize(system),
-            path.with_name(f"{path.name}.pdb"): pdb_text(interchange),
-        },
-        overwrite=overwrite,
-    )

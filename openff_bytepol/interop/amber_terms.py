@@ -2,11 +2,14 @@
 
 AMBER takes its 1-4 interactions from the dihedral list, so every 1-4 pair gets exactly
 one dihedral that carries it, with a barrier of zero where the force field has no torsion
-(linear groups, for instance).
+(linear groups, for instance). sander takes its exclusions from the bonded lists, too, and
+not from the list of excluded atoms, so every 1-3 pair gets an angle, with a force constant
+of zero where the force field has none (opposite atoms of an octahedron, for instance).
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -83,10 +86,15 @@ def check_constraints(system: FixedChargeSystem) -> bool:
 
 
 def angle_terms(molecule: MoleculeType, table: Table) -> Listed:
-    """Angles as (k/2, theta0)."""
-    return _listed(
-        molecule, molecule.angles.atoms, table.number(molecule.angles.values * [0.5, 1.0])
-    )
+    """Angles as (k/2, theta0), one or more for each 1-3 pair."""
+    rows = {tuple(atoms): (k / 2.0, theta0) for atoms, (k, theta0) in _pairs(molecule.angles)}
+    covered = {(min(a[0], a[2]), max(a[0], a[2])) for a in rows}
+    bonded = _neighbours(molecule)
+    for first, last in molecule.pairs.pairs_13.tolist():
+        if (first, last) not in covered:
+            rows[first, min(bonded[first] & bonded[last]), last] = (0.0, math.pi / 2.0)
+    atoms = np.array(list(rows), dtype=np.int64).reshape(-1, 3)
+    return _listed(molecule, atoms, table.number(np.array(list(rows.values()))))
 
 
 def bond_terms(molecule: MoleculeType, table: Table) -> Listed:
@@ -138,12 +146,17 @@ def dihedral_terms(molecule: MoleculeType, table: Table) -> Listed:
     )
 
 
-def _path(molecule: MoleculeType, first: int, last: int) -> list[int]:
-    """The four atoms of a shortest chain of bonds between two atoms three bonds apart."""
+def _neighbours(molecule: MoleculeType) -> dict[int, set[int]]:
     bonded: dict[int, set[int]] = {}
     for one, other in molecule.connections.tolist():
         bonded.setdefault(one, set()).add(other)
         bonded.setdefault(other, set()).add(one)
+    return bonded
+
+
+def _path(molecule: MoleculeType, first: int, last: int) -> list[int]:
+    """The four atoms of a shortest chain of bonds between two atoms three bonds apart."""
+    bonded = _neighbours(molecule)
     second, third = next(
         (j, k) for j in sorted(bonded[first]) for k in sorted(bonded[j] & bonded[last])
     )

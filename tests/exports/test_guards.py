@@ -66,6 +66,18 @@ def test_14_pairs_without_torsions() -> None:
 
 @pytest.mark.amber
 @pytest.mark.gromacs
+@pytest.mark.parametrize("smiles", ["F[P-](F)(F)(F)(F)F", "CC(C)C#CC", "C1C2CC1C2"])
+def test_pairs_without_angles_stay_excluded(smiles: str) -> None:
+    """sander excludes pairs by its angles, whatever the list of excluded atoms says."""
+    system = interchange([smiles])
+    for key in list(system["Angles"].key_map)[::2]:
+        del system["Angles"].key_map[key]
+    check_gromacs(system)
+    check_amber(system)
+
+
+@pytest.mark.amber
+@pytest.mark.gromacs
 @pytest.mark.parametrize(("charge_14", "vdw_14"), [(0.5, 0.5), (0.0, 1.0), (1.0, 0.25)])
 def test_other_scale_factors(charge_14: float, vdw_14: float) -> None:
     system = interchange(["CCCO"])

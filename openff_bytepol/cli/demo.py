@@ -23,7 +23,7 @@ def demo(
     molecules: Annotated[
         int, typer.Option(help="Acetone molecules; the box must exceed two cutoffs.", min=1)
     ] = 64,
-    steps: Annotated[int, typer.Option(help="Outer steps of 2 fs.", min=1)] = 500,
+    steps: Annotated[int, typer.Option(help="Time steps of 2 fs.", min=1)] = 500,
     model: ModelOption = "bytepol",
     force: ForceOption = False,
     as_json: JsonOption = False,

@@ -55,7 +55,7 @@ class LiquidConfig(BaseModel):
     pressure: Positive | None = 1.0
     """atm; None for constant volume."""
     steps: Count = 1000
-    """Outer time steps of 2 fs."""
+    """Time steps: of 2 fs, or of 1 fs with fixed charges and no constraints."""
     report_every: Count = 100
     """Steps between records; the state is saved as often."""
     model: str = "bytepol"
@@ -154,6 +154,15 @@ def prepare_interchange(config: LiquidConfig, directory: Path, *, resume: bool) 
     return interchange
 
 
+def make_liquid_simulation(interchange: Interchange, config: LiquidConfig) -> Simulation:
+    """OpenMM simulation at the temperature and pressure of the description."""
+    from openff_bytepol.interop.simulation import make_simulation
+
+    return make_simulation(
+        interchange, temperature=config.temperature, pressure=config.pressure, seed=config.seed
+    )
+
+
 def run(
     simulation: Simulation,
     config: LiquidConfig,
@@ -189,7 +198,7 @@ def run(
         trajectory = DCDFile(
             handle,
             simulation.topology,
-            2.0 * unit.femtosecond,
+            simulation.integrator.getStepSize(),
             interval=config.report_every,
             append=resume,
         )

@@ -25,7 +25,7 @@ def simulate(
     config: Annotated[Path, typer.Argument(help="YAML file that describes the liquid.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory of the run.")],
     steps: Annotated[
-        int | None, typer.Option(help="Outer steps of 2 fs, instead of the file's.", min=1)
+        int | None, typer.Option(help="Time steps, instead of the file's.", min=1)
     ] = None,
     force: ForceOption = False,
     as_json: JsonOption = False,

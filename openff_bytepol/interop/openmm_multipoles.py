@@ -121,6 +121,11 @@ def multipole_force(
     return force
 
 
+def is_polarizable(system: openmm.System) -> bool:
+    """Whether a system holds the force that `multipole_force` makes."""
+    return any(force.getName() == MULTIPOLES for force in system.getForces())
+
+
 def _amoeba_force(layout: Layout, part: _Part) -> AmoebaMultipoleForce:
     force = AmoebaMultipoleForce()
     no_axes = (AmoebaMultipoleForce.NoAxisType, -1, -1, -1, layout.settings.thole)

@@ -27,6 +27,8 @@ class Progress:
     """Steps done in the stage."""
     best_loss: float = float("inf")
     best_epoch: int = -1
+    sums: dict[str, float] = field(default_factory=dict)
+    """Training losses summed since the last epoch ended."""
     best: dict[str, Tensor] = field(default_factory=dict)
     """Averaged weights with the lowest validation loss of the stage."""
 

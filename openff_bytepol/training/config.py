@@ -47,6 +47,10 @@ class LabelConfig(_Section):
     """Geometries further above the lowest are dropped, kcal/mol."""
     force_limit: Positive = 250.0
     """Geometries with a larger force component are dropped, kcal/mol/Å."""
+    ion_ligands: dict[str, str] = {}
+    """Name → SMILES of ligands that alkali cations approach."""
+    cations: dict[Literal["Li", "Na", "K"], tuple[Positive, ...]] = {}
+    """Distances to the acceptor atom for each cation, Å."""
     chunk_size: Annotated[int, Field(ge=1)] = 40
     seed: int = 1
 
@@ -102,6 +106,8 @@ class TargetConfig(_Section):
     monomer_energy_softening: Positive = 10.0
     """Energies are weighted by 1/(1 + E/softening), kcal/mol."""
     monomer_force_scale: Positive = 8.0
+    dipole_scale: Positive = 0.05
+    """e·Å"""
     n_geometries: Annotated[int, Field(ge=2)] = 16
     """Geometries of one molecule in a batch."""
 

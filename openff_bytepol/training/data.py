@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.nn.model import Model
 from openff_bytepol.training.config import TrainingConfig
-from openff_bytepol.training.dimer_files import read_dimers
-from openff_bytepol.training.labels.schema import MOLECULES, read_table, write_table
+from openff_bytepol.training.labels.dimers import import_dimers
+from openff_bytepol.training.labels.ions import make_ion_curves
+from openff_bytepol.training.labels.schema import MOLECULES, read_table
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.splits import Split, assign, pair_key, scaffold_key
@@ -26,37 +25,11 @@ logger = logging.getLogger(__name__)
 Rows = dict[Split, list[dict[str, Any]]]
 
 
-def import_dimers(config: TrainingConfig) -> list[Path]:
-    """Convert the dimer files of a configuration to Parquet, once.
-
-    A report of what was dropped, by reason, is written beside each file.
-
-    Raises
-    ------
-    DataError
-        If a file is missing, truncated or holds nothing usable.
-    """
-    paths = []
-    for source in config.dimers:
-        path = config.output_folder / "dimers" / f"{source.reader}.parquet"
-        if not path.exists():
-            found = read_dimers(
-                config.data_path(source.path), source.reader, source.exclude_subsets
-            )
-            rows = [row | {"weight": source.weight} for row in found.rows]
-            write_table(rows, DIMERS, path)
-            report = {"kept": len(rows), "dropped": dict(found.dropped)}
-            path.with_suffix(".json").write_text(json.dumps(report, indent=2))
-            logger.info("%s: %s", source.path, report)
-        paths.append(path)
-    return paths
-
-
 def load_dimers(config: TrainingConfig) -> Rows:
     """Dimers, split by monomer pair."""
     rows = [
         row
-        for path in import_dimers(config)
+        for path in [*import_dimers(config), *make_ion_curves(config)]
         for row in read_table(path, DIMERS)
         if row["total"] < config.targets.dimer_energy_limit
     ]

@@ -14,7 +14,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from openff_bytepol.exceptions import NonFiniteLossError
+from openff_bytepol.exceptions import NonFiniteLossError, PolarizationCatastropheError
 from openff_bytepol.nn.model import Model
 from openff_bytepol.training.checkpoint import (
     MovingAverage,
@@ -94,7 +94,7 @@ class Trainer:
         per_epoch = self._steps_per_epoch(stage)
         total = stage.epochs * per_epoch
         task = bar.add_task(stage.name, total=total, completed=self._position.step, note="")
-        sums: dict[str, float] = {}
+        sums = self._position.sums
         while self._position.step < total:
             if stop_after == 0:
                 return 0
@@ -105,7 +105,7 @@ class Trainer:
             bar.update(task, advance=1)
             if self._position.step % per_epoch == 0:
                 means = {name: value / per_epoch for name, value in sums.items()}
-                sums = {}
+                sums.clear()
                 if self._end_epoch(stage, self._position.step // per_epoch, means):
                     break
                 bar.update(task, note=f"validation {self._position.best_loss:.4f}")
@@ -128,36 +128,44 @@ class Trainer:
             seed = self._seed(name)
             items = _items(step * size, size, target.size("train"), seed)
             batch = target.collate("train", items, seed + step)
-            losses = target.losses(self.model, batch)
+            try:
+                losses = target.losses(self.model, batch)
+            except (PolarizationCatastropheError, torch.linalg.LinAlgError) as error:
+                raise self._not_finite(stage, name, target.describe(batch)) from error
             loss = torch.stack(list(losses.values())).sum(0)
             if not torch.isfinite(loss).all():
-                raise NonFiniteLossError(
-                    f"stage {stage.name}, step {step}: the loss of {name} is not finite in the "
-                    f"batch {target.describe(batch)}; the checkpoint {self.checkpoint} is "
-                    "kept. Lower the learning rate or remove the offending data"
-                )
+                raise self._not_finite(stage, name, target.describe(batch))
             (weight * loss.sum()).backward()  # type: ignore[no-untyped-call]
             metrics |= {f"{name}/{part}": float(v.detach().mean()) for part, v in losses.items()}
         norm = torch.nn.utils.clip_grad_norm_(
             self.model.parameters(), self.config.gradient_clip * math.sqrt(self.model.n_members)
         )
         if not torch.isfinite(norm):
-            raise NonFiniteLossError(
-                f"stage {stage.name}, step {step}: the gradient is not finite; the checkpoint "
-                f"{self.checkpoint} is kept. Lower the learning rate"
-            )
+            raise self._not_finite(stage, "the gradient", "of all targets together")
         self._optimizer.step()
         self._average.update(self.model)
         return metrics
 
+    def _not_finite(self, stage: StageConfig, what: str, batch: str) -> NonFiniteLossError:
+        return NonFiniteLossError(
+            f"stage {stage.name}, step {self._position.step}: {what} is not finite in the batch "
+            f"{batch}; the checkpoint {self.checkpoint} is kept. Lower the learning rate or "
+            "remove the offending data"
+        )
+
     def _end_epoch(self, stage: StageConfig, epoch: int, means: dict[str, float]) -> bool:
-        """Validate, record; whether to stop the stage early."""
+        """Validate, record; whether to stop the stage early.
+
+        A target without validation data is judged by its training loss.
+        """
         with self._average.applied(self.model):
             validation = self.evaluate(stage, "validation")
-        loss = sum(
-            weight * sum(v for part, v in validation.items() if part.startswith(f"{name}/"))
-            for name, weight in stage.weights.items()
-        )
+        judged = {
+            name: [v for part, v in source.items() if part.startswith(f"{name}/")]
+            for name in stage.weights
+            for source in [validation if self.targets[name].size("validation") else means]
+        }
+        loss = sum(weight * sum(judged[name]) for name, weight in stage.weights.items())
         position = self._position
         if loss < position.best_loss:
             position.best_loss, position.best_epoch = loss, epoch
@@ -176,6 +184,8 @@ class Trainer:
         result: dict[str, float] = {}
         for name in stage.weights:
             target = self.targets[name]
+            if target.size(split) == 0:
+                continue
             order = _permutation(target.size(split), self.config.seed)
             chunks = order.split(self._batch_size(stage, name))[:MAX_VALIDATION_BATCHES]
             sums: dict[str, Tensor] = {}

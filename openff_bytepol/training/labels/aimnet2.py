@@ -99,3 +99,13 @@ def relax(coordinates: Tensor, atomic_numbers: Tensor, charge: int, steps: int) 
         previous = (positions, forces)
         positions = positions + (rate * forces).clamp(-0.06, 0.06)
     return positions
+
+
+def dipoles(coordinates: Tensor, charges: Tensor) -> Tensor:
+    """Dipole moments of charges about the mean position of the atoms, e·Å; (n, 3).
+
+    Against CCSD(T) dipoles of small molecules (Dip146) AIMNet2's charges are off by
+    0.13 D on average.
+    """
+    centred = coordinates - coordinates.mean(1, keepdim=True)
+    return (charges.to(coordinates.dtype).unsqueeze(-1) * centred).sum(1)

@@ -14,9 +14,12 @@ from rich.progress import track
 from openff_bytepol.exceptions import DataError, OutputExistsError
 from openff_bytepol.training.config import LabelConfig, TrainingConfig, load_config
 from openff_bytepol.training.labels import aimnet2, geometries, priors
+from openff_bytepol.training.labels.dimers import import_dimers
 from openff_bytepol.training.labels.pool import PoolEntry, choose_molecules, supported
-from openff_bytepol.training.labels.schema import MOLECULES, write_table
+from openff_bytepol.training.labels.schema import MOLECULES, read_table, write_table
+from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.references import torsion_scan_smiles
+from openff_bytepol.training.targets.dimers import DIMERS
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +63,9 @@ def make_labels(
     existing = list(folder.glob("*.parquet"))
     if existing and not (resume or overwrite):
         raise OutputExistsError(f"{folder}: labels exist; resume, or pass --force to make them new")
-    chunks = _chunks(
-        "pool", pool_entries(config)[: config.labels.max_molecules], config.labels.chunk_size
-    )
+    size = config.labels.chunk_size
+    chunks = _chunks("named", named_entries(config), size)
+    chunks |= _chunks("pool", pool_entries(config)[: config.labels.max_molecules], size)
     for name, chunk in track(list(chunks.items())[worker::n_workers], description="labels"):
         path = folder / f"{name}.parquet"
         if path.exists() and not overwrite:
@@ -77,16 +80,34 @@ def _chunks(name: str, entries: list[PoolEntry], size: int) -> dict[str, list[Po
     return {f"{name}-{i:04d}": entries[start : start + size] for i, start in enumerate(starts)}
 
 
+def named_entries(config: TrainingConfig) -> list[PoolEntry]:
+    """Molecules named in the configuration, and those of the dimers."""
+    monomers = {
+        canonical_smiles(row[key])
+        for path in import_dimers(config)
+        for row in read_table(path, DIMERS)
+        for key in ("smiles_a", "smiles_b")
+    }
+    entries = {c: "dimers" for s in sorted(monomers) if (c := supported(s, 10_000))}
+    entries |= {c: "extra" for s in config.labels.extra if (c := supported(s, 10_000))}
+    benchmark = _benchmark_smiles(config)
+    return [PoolEntry(s, source) for s, source in entries.items() if s not in benchmark]
+
+
+def _benchmark_smiles(config: TrainingConfig) -> frozenset[str]:
+    found = torsion_scan_smiles(config.data_path(config.evaluation.torsions))
+    return frozenset(c for s in found if (c := supported(canonical_smiles(s), 10_000)))
+
+
 def pool_entries(config: TrainingConfig) -> list[PoolEntry]:
     """Molecules picked from pools; torsion benchmark molecules are left out."""
     labels = config.labels
-    benchmark = torsion_scan_smiles(config.data_path(config.evaluation.torsions))
     return choose_molecules(
         {name: (config.data_path(pool.path), pool.count) for name, pool in labels.pools.items()},
         labels.extra,
         n_ions=labels.n_ions,
         max_heavy_atoms=labels.max_heavy_atoms,
-        exclude=frozenset(c for s in benchmark if (c := supported(s, 10_000))),
+        exclude=_benchmark_smiles(config),
         seed=labels.seed,
     )
 
@@ -120,28 +141,26 @@ def label_molecule(entry: PoolEntry, config: LabelConfig) -> dict[str, Any]:
     keep = (relative < config.energy_window) & (strongest < config.force_limit)
     if not keep.any():
         raise DataError("no geometry within the energy window")
-    lowest = int(relative.argmin())
+    lowest, n_conformers = int(relative.argmin()), kinds.count("conformer")
     molecule = priors.openff_molecule(mol)
     try:
-        charges, charge_source = priors.nagl_charges(molecule), priors.NAGL
         bonded = priors.bonded_priors(molecule)
     except (ValueError, KeyError) as error:
         raise DataError(f"no priors: {error}") from error
-    if max(atom.GetDegree() for atom in mol.GetAtoms()) > 4:
-        charges, charge_source = surface.charges[lowest].double().numpy(), "AIMNet2"
-        charges = charges + (charge - charges.sum()) / len(charges)
+    charges = surface.charges[:n_conformers].double().mean(0)
+    charges = charges + (charge - charges.sum()) / len(charges)
     dispersion = priors.dispersion_priors(numbers, starts[lowest].double().numpy(), charge)
     return {
         "smiles": entry.smiles,
         "mapped_smiles": Chem.MolToSmiles(mol),
         "source": entry.source,
-        "charge_source": charge_source,
         "charges": charges.tolist(),
         **{name: value.ravel().tolist() for name, value in (bonded | dispersion).items()},
         "kinds": [kind for kind, kept in zip(kinds, keep.tolist(), strict=True) if kept],
         "coordinates": starts[keep].numpy().ravel(),
         "energies": relative[keep].numpy(),
         "forces": surface.forces[keep].numpy().ravel(),
+        "dipoles": aimnet2.dipoles(starts, surface.charges)[keep].numpy().ravel(),
     }
 
 

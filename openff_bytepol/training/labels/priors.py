@@ -1,6 +1,6 @@
-"""Physical priors of one molecule: charges, dispersion, polarizabilities, bonded terms.
+"""Physical priors of one molecule: dispersion, polarizabilities, bonded terms.
 
-Sources: OpenFF NAGL AM1-BCC (``openff-gnn-am1bcc-1.0.0``), OpenFF Sage 2.2.1
+Sources: OpenFF Sage 2.2.1
 (Boothroyd et al., J. Chem. Theory Comput. 19, 3251 (2023)), DFT-D4 atomic C6 and
 polarizabilities (Caldeweyher et al., J. Chem. Phys. 150, 154122 (2019)).
 """
@@ -18,7 +18,6 @@ from rdkit import Chem
 from openff_bytepol.units import BOHR_IN_ANGSTROM, HARTREE_IN_KCAL
 
 SAGE: Final = "openff-2.2.1.offxml"
-NAGL: Final = "openff-gnn-am1bcc-1.0.0.pt"
 Values = dict[str, NDArray[Any]]
 
 
@@ -29,14 +28,6 @@ def _sage() -> Any:
     return ForceField(SAGE)
 
 
-@cache
-def _nagl() -> Any:
-    from openff.nagl import GNNModel
-    from openff.nagl_models import get_model
-
-    return GNNModel.load(get_model(NAGL), eval_mode=True)
-
-
 def openff_molecule(mol: Chem.Mol) -> Any:
     """OpenFF molecule in the atom order of an RDKit molecule; undefined stereo allowed."""
     from openff.toolkit import Molecule
@@ -44,14 +35,6 @@ def openff_molecule(mol: Chem.Mol) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return Molecule.from_rdkit(mol, allow_undefined_stereo=True, hydrogens_are_explicit=True)
-
-
-def nagl_charges(molecule: Any) -> NDArray[np.float64]:
-    """AM1-BCC charges predicted by NAGL, e, (n_atoms,)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        charges = _nagl().compute_property(molecule, check_domains=True, error_if_unsupported=True)
-    return np.asarray(charges, dtype=float)
 
 
 def bonded_priors(molecule: Any) -> Values:

@@ -31,8 +31,7 @@ MOLECULES: Final = pa.schema(
             "mapped_smiles", pa.string(), "", "SMILES whose map numbers give the atom order"
         ),
         unit_field("source", pa.string(), "", "pool the molecule comes from"),
-        unit_field("charge_source", pa.string(), "", "what made the charges"),
-        unit_field("charges", _FLOATS, "e", "prior partial charges"),
+        unit_field("charges", _FLOATS, "e", "AIMNet2, mean over conformers"),
         unit_field("c6", _FLOATS, "kcal/mol·Å⁶", "DFT-D4 atomic C6"),
         unit_field("polarizabilities", _FLOATS, "Å³", "DFT-D4 atomic static polarizabilities"),
         unit_field("bonds", _INTEGERS, "", "atom indices, flattened (n, 2)"),
@@ -49,6 +48,7 @@ MOLECULES: Final = pa.schema(
         unit_field("coordinates", _SINGLES, "Å", "flattened (n_geometries, n_atoms, 3)"),
         unit_field("energies", _FLOATS, "kcal/mol", "AIMNet2, relative to the lowest"),
         unit_field("forces", _SINGLES, "kcal/mol/Å", "AIMNet2, flattened like coordinates"),
+        unit_field("dipoles", _SINGLES, "e·Å", "AIMNet2, about the mean position"),
     ],
     metadata={"schema": "openff-bytepol molecules", "version": VERSION},
 )

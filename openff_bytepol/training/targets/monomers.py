@@ -2,7 +2,7 @@
 
 With d = E_model - E_ref of each geometry of a molecule, w = 1/(1 + E_ref/softening) and
 d's weighted mean removed (molecules have no common zero), the loss is the weighted mean
-pseudo-Huber of d/scale, plus that of force residuals over their own scale.
+pseudo-Huber of d/scale, plus those of force and dipole residuals over their own scales.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from openff_bytepol.graph import MolecularGraph
 from openff_bytepol.nn.model import Model
-from openff_bytepol.potentials import Pairs, energy_and_forces
+from openff_bytepol.potentials import Pairs, dipole_moments, energy_and_forces
 from openff_bytepol.training.config import TargetConfig
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.splits import Split
@@ -36,6 +36,8 @@ class MonomerBatch:
     """(n_geometries, n_molecules), kcal/mol above the lowest"""
     forces: Tensor
     """(n_geometries, n_atoms, 3), kcal/mol/Å"""
+    dipoles: Tensor
+    """(n_geometries, n_molecules, 3), e·Å, about the mean position of the atoms"""
     smiles: tuple[str, ...]
 
 
@@ -46,6 +48,7 @@ class _Item:
     coordinates: Tensor
     energies: Tensor
     forces: Tensor
+    dipoles: Tensor
 
 
 class MonomerTarget:
@@ -95,6 +98,7 @@ class MonomerTarget:
             coordinates=torch.cat([item.coordinates[p] for item, p in picked], dim=1),
             energies=torch.stack([item.energies[p] for item, p in picked], dim=1),
             forces=torch.cat([item.forces[p] for item, p in picked], dim=1),
+            dipoles=torch.stack([item.dipoles[p] for item, p in picked], dim=1),
             smiles=tuple(item.smiles for item in chosen),
         )
 
@@ -103,7 +107,10 @@ class MonomerTarget:
         components, forces = energy_and_forces(
             parameters, batch.coordinates, pairs=batch.pairs, create_graph=torch.is_grad_enabled()
         )
-        return monomer_losses(components.total, forces, batch, self._config)
+        dipoles = dipole_moments(parameters, batch.coordinates, pairs=batch.pairs)
+        return monomer_losses(components.total, forces, batch, self._config) | {
+            "dipoles": dipole_loss(dipoles, batch, self._config)
+        }
 
     def describe(self, batch: MonomerBatch) -> str:
         return ", ".join(batch.smiles)
@@ -136,6 +143,22 @@ def monomer_losses(
     }
 
 
+def dipole_loss(dipoles: Tensor, batch: MonomerBatch, config: TargetConfig) -> Tensor:
+    """Mean pseudo-Huber of |mu - mu_ref|/scale, (n_members,).
+
+    Parameters
+    ----------
+    dipoles
+        Predicted, e·Å; (n_members, n_geometries, n_molecules, 3).
+    batch
+        Reference.
+    config
+        Scales.
+    """
+    residuals = (dipoles - batch.dipoles).norm(dim=-1)
+    return robust(residuals / config.dipole_scale).mean((1, 2))
+
+
 def _item(row: dict[str, Any], library: MoleculeLibrary) -> _Item:
     molecule = library.index(row["mapped_smiles"])
     shape = (len(row["energies"]), library.graphs[molecule].n_atoms, 3)
@@ -143,8 +166,14 @@ def _item(row: dict[str, Any], library: MoleculeLibrary) -> _Item:
         name: torch.from_numpy(np.array(row[name], dtype=np.float32).reshape(shape))
         for name in ("coordinates", "forces")
     }
-    energies = torch.tensor(row["energies"], dtype=torch.float32)
-    return _Item(molecule, row["smiles"], energies=energies, **arrays)
+    arrays["coordinates"] -= arrays["coordinates"].mean(1, keepdim=True)
+    return _Item(
+        molecule,
+        row["smiles"],
+        energies=torch.tensor(row["energies"], dtype=torch.float32),
+        dipoles=torch.from_numpy(np.array(row["dipoles"], dtype=np.float32).reshape(-1, 3)),
+        **arrays,
+    )
 
 
 def _pick(available: int, count: int, generator: torch.Generator) -> Tensor:

@@ -1,0 +1,189 @@
+"""Losses against values worked out here, and data through files and batches."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from openff_bytepol.exceptions import DataError
+from openff_bytepol.nn.model import Model
+from openff_bytepol.parameters import ParameterSet
+from openff_bytepol.potentials import energy, interaction_components
+from openff_bytepol.training.config import TargetConfig
+from openff_bytepol.training.labels.schema import MOLECULES, read_table, write_table
+from openff_bytepol.training.molecules import MoleculeLibrary
+from openff_bytepol.training.targets.dimers import (
+    DIMERS,
+    DimerTarget,
+    collate_dimers,
+    dimer_losses,
+    predict_dimers,
+)
+from openff_bytepol.training.targets.monomers import MonomerTarget, monomer_losses
+from openff_bytepol.training.targets.priors import PriorTarget, prior_losses
+from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ, dimer_row, molecule_row
+
+CONFIG = TargetConfig()
+
+
+def huber(x: float) -> float:
+    return math.sqrt(1.0 + x * x) - 1.0
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model(n_members=2, seed=3)
+
+
+@pytest.fixture
+def library(model: Model) -> MoleculeLibrary:
+    library = MoleculeLibrary(model.build_graph, model.config.settings)
+    library.add([WATER, METHANE])
+    return library
+
+
+def split(rows: list[dict]) -> dict:
+    return {"train": rows, "validation": [], "test": []}
+
+
+def test_prior_loss_against_hand_values(model: Model, library: MoleculeLibrary) -> None:
+    target = PriorTarget(split([molecule_row("O", WATER, WATER_XYZ)]), library, CONFIG)
+    batch = target.collate("train", [0], 0)
+    parameters = model.network(batch.graph)
+    losses = prior_losses(parameters, batch.reference, CONFIG)
+    q = parameters.charges[1].tolist()
+    expected = (
+        sum(huber((a - b) / CONFIG.charge_scale) for a, b in zip(q, [-0.2, 0.1, 0.1], strict=True))
+        / 3
+    )
+    assert losses["charges"][1].item() == pytest.approx(expected, rel=1e-5)
+    k = parameters.bond_k[0].tolist()
+    expected = sum(huber(math.log(v / 800.0) / CONFIG.log_force_constant_scale) for v in k) / 2
+    assert losses["bond_k"][0].item() == pytest.approx(expected, rel=1e-5)
+    assert losses["angle_k"].tolist() == [0.0, 0.0], "missing terms do not count"
+
+
+def test_priors_follow_the_terms_of_the_graph(model: Model) -> None:
+    mapped = "[C:1]([C:2]([O:3][H:9])([H:7])[H:8])([H:4])([H:5])[H:6]"
+    library = MoleculeLibrary(model.build_graph, model.config.settings)
+    library.add([mapped])
+    row = molecule_row("CCO", mapped, np.zeros((9, 3)))
+    row |= {"bonds": [2, 1, 0, 1], "bond_k": [700.0, 600.0], "bond_r0": [1.4, 1.5]}
+    batch = PriorTarget(split([row]), library, CONFIG).collate("train", [0], 0)
+    found = {
+        tuple(bond): k
+        for bond, k in zip(
+            batch.graph.bonds.tolist(), batch.reference["bond_k"].tolist(), strict=True
+        )
+        if not math.isnan(k)
+    }
+    assert found == {(0, 1): 600.0, (1, 2): 700.0}
+
+
+def test_dimer_prediction_is_the_energy_of_the_parameters(
+    model: Model, library: MoleculeLibrary
+) -> None:
+    rows = [dimer_row(3.1), dimer_row(3.6)]
+    predicted = predict_dimers(model, collate_dimers(rows, library))
+    members = model.predict_members([WATER, METHANE])
+    for m in range(2):
+        parts = [member.member(m) for member in members]
+        for i, row in enumerate(rows):
+            xyz = torch.tensor(row["coordinates"]).reshape(-1, 3)
+            exact = interaction_components(ParameterSet.concatenate(parts), xyz)
+            assert predicted.total[m, i].item() == pytest.approx(exact.total.item(), abs=2e-4)
+
+
+def test_dimer_loss_against_hand_values(model: Model, library: MoleculeLibrary) -> None:
+    rows = [dimer_row(3.1), dimer_row(3.6) | {"weight": 3.0}]
+    batch = collate_dimers(rows, library)
+    predicted = predict_dimers(model, batch)
+    losses = dimer_losses(predicted, batch, CONFIG)
+    terms = [
+        huber((predicted.disp[0, i].item() - r["disp"]) / (0.5 + 0.1 * abs(r["disp"])))
+        for i, r in enumerate(rows)
+    ]
+    assert losses["dispersion"][0].item() == pytest.approx((terms[0] + 3 * terms[1]) / 4, rel=1e-5)
+    terms = [
+        huber(
+            (predicted.total[1, i].item() - r["total"])
+            / (0.5 + 0.05 * (r["exch"] + abs(r["total"])) + max(r["total"], 0.0))
+        )
+        for i, r in enumerate(rows)
+    ]
+    expected = CONFIG.dimer_total_weight * (terms[0] + 3 * terms[1]) / 4
+    assert losses["total"][1].item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_missing_components_do_not_count(model: Model, library: MoleculeLibrary) -> None:
+    only_total = dimer_row(3.1) | dict.fromkeys(("elst", "exch", "ind", "disp"), math.nan)
+    batch = collate_dimers([only_total], library)
+    losses = dimer_losses(predict_dimers(model, batch), batch, CONFIG)
+    assert losses["total"].gt(0).all()
+    assert all(losses[name].eq(0).all() for name in ("contact", "induction", "dispersion"))
+
+
+def test_monomer_loss_against_hand_values(model: Model, library: MoleculeLibrary) -> None:
+    config = CONFIG.model_copy(update={"n_geometries": 3})
+    row = molecule_row("C", METHANE, METHANE_XYZ)
+    batch = MonomerTarget(split([row]), library, config).collate("train", [0], 5)
+    parameters = model.network(batch.graph).member(0)
+    energies = energy(parameters, batch.coordinates).total.detach()
+    forces = torch.zeros(1, 3, 5, 3)
+    losses = monomer_losses(energies[None], forces, batch, config)
+    d = [float(e - r) for e, r in zip(energies[:, 0], batch.energies[:, 0], strict=True)]
+    w = [1.0 / (1.0 + float(r) / 10.0) for r in batch.energies[:, 0]]
+    mean = sum(a * b for a, b in zip(d, w, strict=True)) / sum(w)
+    expected = sum(b * huber(a - mean) for a, b in zip(d, w, strict=True)) / sum(w)
+    assert losses["energies"].item() == pytest.approx(expected, rel=1e-4)
+    expected = np.mean([huber(f / 8.0) for f in batch.forces.ravel().tolist()])
+    assert losses["forces"].item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_monomer_loss_ignores_the_zero_of_energy(model: Model, library: MoleculeLibrary) -> None:
+    config = CONFIG.model_copy(update={"n_geometries": 3})
+    rows = split([molecule_row("C", METHANE, METHANE_XYZ)])
+    batch = MonomerTarget(rows, library, config).collate("train", [0], 5)
+    forces = torch.zeros(1, 3, 5, 3)
+    energies = batch.energies[None] + 123.0
+    losses = monomer_losses(energies, forces, batch, config)
+    assert losses["energies"].item() == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rows", "schema"),
+    [([dimer_row(3.0)], DIMERS), ([molecule_row("O", WATER, WATER_XYZ)], MOLECULES)],
+)
+def test_files_hold_rows_and_units(tmp_path: Path, rows: list[dict], schema: object) -> None:
+    path = tmp_path / "data.parquet"
+    write_table(rows, schema, path)
+    back = read_table(path, schema)
+    assert back[0].keys() == rows[0].keys()
+    for name, value in rows[0].items():
+        if isinstance(value, str):
+            assert back[0][name] == value
+        elif not isinstance(value, list) or not value or not isinstance(value[0], str):
+            np.testing.assert_allclose(back[0][name], value, rtol=1e-6)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_file_in_other_units_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    field = DIMERS.field("elst").with_metadata({"unit": "kJ/mol"})
+    other = DIMERS.set(DIMERS.get_field_index("elst"), field)
+    write_table([dimer_row(3.0)], other, path)
+    with pytest.raises(DataError, match="units"):
+        read_table(path, DIMERS)
+
+
+def test_unsupported_molecules_are_set_aside(model: Model) -> None:
+    library = MoleculeLibrary(model.build_graph, model.config.settings)
+    library.add([WATER, "[Si:1]([H:2])([H:3])([H:4])[H:5]"])
+    assert len(library.graphs) == 1
+    assert len(library.refused) == 1
+    rows = split([dimer_row(3.0)])
+    assert DimerTarget(rows, library, CONFIG).size("train") == 0

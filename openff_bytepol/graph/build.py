@@ -85,8 +85,7 @@ def build_graph(molecule: Any, options: GraphOptions | None = None) -> Molecular
     ring_sizes[ring_sizes > MAX_RING_SIZE] = 0
     charges = np.array([a.GetFormalCharge() for a in atoms], dtype=np.int64)
     if options.symmetry == "refinement":
-        distances = Chem.GetDistanceMatrix(mol).astype(np.int64)
-        atom_classes, bond_classes = refined_classes(atomic_numbers, bonds, distances)
+        atom_classes, bond_classes = refined_classes(atomic_numbers, bonds)
     else:
         atom_classes, bond_classes = canonical_rank_classes(atomic_numbers, bonds)
     fixed = _recognize(mol, atomic_numbers, options.fixed_molecules)

@@ -12,19 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import shortest_path
 
 Indices = NDArray[np.int64]
 
-DENSE_LIMIT: Final = 200
-"""Atoms up to which multiplying dense matrices is faster than sparse ones."""
-
-PATH_MODULUS: Final = 1_000_003
-"""Numbers of paths are compared modulo this, since they grow without bound."""
+LONGEST_COUNTED_PATH: Final = 8
+"""Bonds up to which shortest paths are counted; pairs farther apart count none."""
 
 
-def refined_classes(
-    atomic_numbers: Indices, bonds: Indices, distances: Indices
-) -> tuple[Indices, Indices]:
+def refined_classes(atomic_numbers: Indices, bonds: Indices) -> tuple[Indices, Indices]:
     """Classes from elements and shortest paths, refined until they are stable.
 
     Every pair of atoms is labelled with the length and the number of its shortest paths.
@@ -40,15 +36,13 @@ def refined_classes(
         Shape (n_atoms,).
     bonds
         Shape (n_bonds, 2).
-    distances
-        Number of bonds on the shortest path, shape (n_atoms, n_atoms).
 
     Returns
     -------
     tuple
         Class of each atom (n_atoms,) and of each bond (n_bonds,), numbered from 0.
     """
-    pairs = _pair_labels(distances)
+    pairs = _pair_labels(bonds, len(atomic_numbers))
     classes = _label(atomic_numbers)
     n_classes = 0
     while n_classes < (n_found := int(classes.max()) + 1):
@@ -58,17 +52,17 @@ def refined_classes(
     return classes, _bond_classes(classes, bonds, pairs)
 
 
-def _pair_labels(distances: Indices) -> Indices:
+def _pair_labels(bonds: Indices, n_atoms: int) -> Indices:
     """Number every pair of atoms by length and number of its shortest paths, (n, n)."""
-    bonded = (distances == 1).astype(np.float64)
-    adjacency = csr_array(bonded) if len(bonded) > DENSE_LIMIT else bonded
-    step = np.eye(len(bonded))
+    rows, columns = np.concatenate([bonds, bonds[:, ::-1]]).T
+    adjacency = csr_array((np.ones(len(rows)), (rows, columns)), shape=(n_atoms, n_atoms))
+    distances = shortest_path(adjacency, method="D", unweighted=True).astype(np.int64)
+    step = np.eye(n_atoms)
     n_paths = step.copy()
-    for length in range(1, int(distances.max()) + 1):
+    for length in range(1, min(int(distances.max()), LONGEST_COUNTED_PATH) + 1):
         step = (adjacency @ step) * (distances == length)
         n_paths += step
-    n_paths %= PATH_MODULUS
-    codes = distances * PATH_MODULUS + n_paths.astype(np.int64)
+    codes = distances * (int(n_paths.max()) + 1) + n_paths.astype(np.int64)
     labels: Indices = np.unique(codes, return_inverse=True)[1].reshape(codes.shape)
     return labels
 

@@ -245,7 +245,6 @@ def fetch_byteff2(
     """
     try:
         from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError
     except ImportError as error:
         raise MissingDependencyError(
             "downloading needs huggingface_hub; install it with 'pip install huggingface_hub'"
@@ -258,7 +257,7 @@ def fetch_byteff2(
             local_dir=directory,
             allow_patterns=[f"{subfolder}/*", "LICENSE*", "README*", "NOTICE*"],
         )
-    except (HfHubHTTPError, OSError, ValueError) as error:
+    except Exception as error:  # of the hub, its HTTP library, the disk
         raise ModelError(
             f"could not download {REPOSITORY} ({revision}) from Hugging Face: {error}; without "
             f"a connection, get https://huggingface.co/{REPOSITORY}/tree/{revision} elsewhere "

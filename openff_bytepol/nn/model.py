@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -208,4 +208,7 @@ def model_sha256(config: ModelConfig, state: dict[str, Tensor]) -> str:
 
 
 def _as_sequence(molecules: Any) -> Sequence[Any]:
-    return molecules if isinstance(molecules, (list, tuple)) else [molecules]
+    """The molecules of a sequence, or the single one that is given."""
+    if isinstance(molecules, str) or not isinstance(molecules, Iterable):
+        return [molecules]
+    return list(molecules)

@@ -140,6 +140,7 @@ def test_batching_does_not_matter(model):
         assert_close(a, b, rtol=1e-6, atol=1e-6)
         assert_close(a, model.predict(smiles)[0], rtol=1e-6, atol=1e-6)
     assert model.predict([]) == []
+    assert len(model.predict(s for s in ("C", "O"))) == 2
 
 
 @pytest.mark.skipif(

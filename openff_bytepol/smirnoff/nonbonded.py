@@ -27,11 +27,7 @@ from openff_bytepol.smirnoff.valence import ENERGY, LENGTH, HandlerTypes, check_
 from openff_bytepol.units import OPENMM_ENERGY, OPENMM_LENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from openff.toolkit import Topology
-
-    from openff_bytepol.settings import NonbondedSettings
 
 CHARGE: Final = unit.elementary_charge
 
@@ -48,11 +44,13 @@ class BytePolvdWCollection(SMIRNOFFvdWCollection):
 
     @classmethod
     def create(cls, parameter_handler: BytePolvdWHandler, topology: Topology) -> Self:
+        from openff_bytepol.projection.fixed_charge import VDW_14
+
         check_handler(cls, parameter_handler)
         placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
-        settings = settings_of(parameter_handler, {"scale14": "vdw_14"})
+        check_value(parameter_handler, "scale14", VDW_14)
         collection = cls(
-            scale_14=round(settings.vdw_14, _SCALE_DIGITS),
+            scale_14=VDW_14,
             cutoff=parameter_handler.cutoff,
             switch_width=parameter_handler.switch_width,
             periodic_method=parameter_handler.periodic_method,
@@ -75,11 +73,13 @@ class BytePolElectrostaticsCollection(SMIRNOFFElectrostaticsCollection):
 
     @classmethod
     def create(cls, parameter_handler: BytePolElectrostaticsHandler, topology: Topology) -> Self:
+        from openff_bytepol.projection.fixed_charge import CHARGE_14
+
         check_handler(cls, parameter_handler)
         placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
-        settings = settings_of(parameter_handler, {"scale14": "charge_14"})
+        check_value(parameter_handler, "scale14", CHARGE_14)
         collection = cls(
-            scale_14=round(settings.charge_14, _SCALE_DIGITS),
+            scale_14=round(CHARGE_14, _SCALE_DIGITS),
             cutoff=parameter_handler.cutoff,
             periodic_potential=parameter_handler.periodic_potential,
             nonperiodic_potential=parameter_handler.nonperiodic_potential,
@@ -89,33 +89,30 @@ class BytePolElectrostaticsCollection(SMIRNOFFElectrostaticsCollection):
         return collection
 
 
-def settings_of(handler: BytePolHandler, attributes: Mapping[str, str]) -> NonbondedSettings:
-    """Settings of a handler's model, once they agree with the handler's own attributes.
+def check_value(handler: BytePolHandler, attribute: str, expected: float) -> None:
+    """Refuse an attribute that says something else than what the parameters were made for.
 
     Parameters
     ----------
     handler
-        Its attributes may be None, which stands for the model's value.
-    attributes
-        Attribute of the handler → field of the settings.
+        Section of the force field.
+    attribute
+        Its attribute, which may be None.
+    expected
+        Value that goes with the parameters.
 
     Raises
     ------
     ForceFieldError
-        If an attribute differs from the model's setting by more than 1e-6.
+        If the attribute differs from it by more than 1e-6.
     """
-    from openff_bytepol.models import load_model
-
-    settings = load_model(handler.model, expected_sha256=handler.sha256).config.settings
-    for attribute, field in attributes.items():
-        written, own = getattr(handler, attribute), getattr(settings, field)
-        if written is not None and abs(written - own) > 1e-6:
-            raise ForceFieldError(
-                f"<{handler.TAGNAME}> says {attribute}={written:g}, and model {handler.model} was "
-                f"made with {own:g}; write the force field anew with "
-                "openff_bytepol.smirnoff.write_offxml, or leave the attribute out"
-            )
-    return settings
+    written = getattr(handler, attribute)
+    if written is not None and abs(written - expected) > 1e-6:
+        raise ForceFieldError(
+            f"<{handler.TAGNAME}> says {attribute}={written:g}, and parameters of model "
+            f"{handler.model} are made for {expected:g}; leave the attribute out, or write the "
+            "force field anew with openff_bytepol.smirnoff.write_offxml"
+        )
 
 
 def vdw_terms(predicted: PredictedMolecule) -> Terms:

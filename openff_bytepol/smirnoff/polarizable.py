@@ -19,7 +19,7 @@ from openff_bytepol.smirnoff.handlers import (
     DEFAULT_SWITCH_WIDTH,
     BytePolNonbondedHandler,
 )
-from openff_bytepol.smirnoff.nonbonded import CHARGE, settings_of
+from openff_bytepol.smirnoff.nonbonded import CHARGE, check_value
 from openff_bytepol.smirnoff.prediction import PredictedMolecule, predict_topology
 from openff_bytepol.smirnoff.terms import Column, Terms, fill
 from openff_bytepol.smirnoff.valence import NUMBER, HandlerTypes, check_handler
@@ -116,9 +116,13 @@ class BytePolNonbondedCollection(SMIRNOFFCollection):
 
     @classmethod
     def create(cls, parameter_handler: BytePolNonbondedHandler, topology: Topology) -> Self:
+        from openff_bytepol.models import load_model
+
         check_handler(cls, parameter_handler)
         placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
-        settings = settings_of(parameter_handler, _SETTINGS)
+        settings = load_model(parameter_handler.model).config.settings
+        for attribute, field in _SETTINGS.items():
+            check_value(parameter_handler, attribute, getattr(settings, field))
         collection = cls(
             cutoff=parameter_handler.cutoff,
             switch_width=parameter_handler.switch_width,

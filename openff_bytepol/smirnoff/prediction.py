@@ -7,8 +7,9 @@ stand in another order has a connection table, and an entry, of its own.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -104,13 +105,24 @@ def predict_topology(model: str, sha256: str, topology: Topology) -> list[Placem
     return [(found[key], first) for key, first in zip(keys, starts, strict=True)]
 
 
+def within_engines(parameters: ParameterSet) -> ParameterSet:
+    """Parameters that every simulation engine accepts.
+
+    The springs of an angle may pull beyond 180 degrees, and equilibrium angles of linear
+    groups then come out a fraction of a degree above it, where OpenMM stops.
+    """
+    return replace(parameters, angle_theta0=parameters.angle_theta0.clamp(max=math.pi))
+
+
 def _predict(
     model: Model, molecules: dict[tuple[str, str], Molecule]
 ) -> dict[tuple[str, str], PredictedMolecule]:
     if not molecules:
         return {}
     new = {
-        key: PredictedMolecule(f"{molecule.hill_formula}-{key[1][:8]}", molecule, parameters)
+        key: PredictedMolecule(
+            f"{molecule.hill_formula}-{key[1][:8]}", molecule, within_engines(parameters)
+        )
         for (key, molecule), parameters in zip(
             molecules.items(), model.predict(list(molecules.values())), strict=True
         )

@@ -92,6 +92,8 @@ def _reference(model: str | Path | Any) -> str:
 
 
 def _sections(model: Model, *, fixed: bool) -> dict[str, dict[str, str]]:
+    from openff_bytepol.projection.fixed_charge import CHARGE_14, VDW_14
+
     settings = model.config.settings
     sections = {
         "BytePolBonds": {},
@@ -99,14 +101,14 @@ def _sections(model: Model, *, fixed: bool) -> dict[str, dict[str, str]]:
         "BytePolProperTorsions": {"polarizable": "false" if fixed else "true"},
         "BytePolImproperTorsions": {},
         "BytePolvdW": {
-            "scale14": str(settings.vdw_14),
+            "scale14": str(VDW_14),
             "cutoff": _CUTOFF,
             "switch_width": _SWITCH_WIDTH,
             "periodic_method": "cutoff",
             "nonperiodic_method": "no-cutoff",
         },
         "BytePolElectrostatics": {
-            "scale14": str(settings.charge_14),
+            "scale14": str(CHARGE_14),
             "cutoff": _CUTOFF,
             "periodic_potential": "Ewald3D-ConductingBoundary",
             "nonperiodic_potential": "Coulomb",

@@ -122,8 +122,11 @@ def _by_torch(topology: Topology, model: str) -> EnergyReport:
         "bonds": (found.bonds,),
         "angles": (found.angles,),
         "torsions": (found.propers, found.impropers),
-        "van_der_waals": (found.repulsion, found.dispersion, found.charge_transfer),
-        "polarization": (found.permanent, found.induction),
+        "repulsion": (found.repulsion,),
+        "dispersion": (found.dispersion,),
+        "charge_transfer": (found.charge_transfer,),
+        "permanent": (found.permanent,),
+        "induction": (found.induction,),
     }
     terms = {name: KJ_PER_KCAL * sum(float(v) for v in values) for name, values in groups.items()}
     return EnergyReport(f"PyTorch {torch.__version__} (double precision)", terms)

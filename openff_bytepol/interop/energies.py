@@ -15,15 +15,18 @@ TERMS: Final = (
     "lennard_jones",
     "coulomb",
     "dispersion_correction",
-    "van_der_waals",
-    "polarization",
+    "repulsion",
+    "dispersion",
+    "charge_transfer",
+    "permanent",
+    "induction",
 )
 """Terms in the order they are shown.
 
 Torsions are propers and impropers; lennard_jones and coulomb are all pairs but 1-4, with
 the reciprocal space; dispersion_correction is the Lennard-Jones energy beyond the cutoff.
-van_der_waals (repulsion, dispersion and charge transfer) and polarization (charges and
-induced dipoles) are those of the polarizable force field.
+repulsion, dispersion, charge_transfer, permanent (charges) and induction (induced
+dipoles) are those of the polarizable force field.
 """
 
 

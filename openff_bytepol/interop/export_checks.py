@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from openff_bytepol.exceptions import CutoffError, ExportError
+from openff_bytepol.exceptions import ExportError
 from openff_bytepol.interop.fixed_charge import FixedChargeSystem, Floats
+from openff_bytepol.interop.periodic_box import box_vectors, check_cutoff
 
 if TYPE_CHECKING:
     from openff.interchange import Interchange
@@ -104,25 +105,15 @@ def checked_box(interchange: Interchange, cutoff: float) -> Floats | None:
 
     Raises
     ------
-    ExportError
-        If they are not lower triangular.
+    ForceFieldError
+        If they are not in reduced form.
     CutoffError
         If the cutoff (Å) is longer than half the shortest edge.
     """
     if interchange.box is None:
         return None
-    box = np.asarray(interchange.box.m_as("angstrom"), dtype=np.float64)
-    if np.triu(box, 1).any():
-        raise ExportError(
-            "the box vectors are not lower triangular (a along x, b in the xy plane), as "
-            "GROMACS, AMBER and OpenMM need them; rotate the system"
-        )
-    shortest = float(np.diag(box).min())
-    if cutoff > shortest / 2:
-        raise CutoffError(
-            f"the cutoff of {cutoff:g} Å is longer than half the shortest box edge "
-            f"({shortest:g} Å); use a larger box or a shorter cutoff"
-        )
+    box = box_vectors(interchange.box.m_as("angstrom"))
+    check_cutoff(box, cutoff)
     return box
 
 

@@ -63,6 +63,8 @@ def fixed_charge_system(interchange: Interchange) -> FixedChargeSystem:
         If positions or terms are missing, or something is there that fixed-charge file
         formats cannot hold: virtual sites, collections of other plugins, other
         functional forms, mixing rules, cutoff methods or scale factors.
+    ForceFieldError
+        If the box vectors are not in reduced form.
     CutoffError
         If the cutoff is longer than half the shortest box edge.
     """

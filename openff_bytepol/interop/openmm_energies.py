@@ -11,9 +11,9 @@ from openff_bytepol.exceptions import ExportError
 from openff_bytepol.interop.energies import EnergyReport
 from openff_bytepol.interop.ewald import ewald_settings
 from openff_bytepol.interop.export_checks import without_companions
-from openff_bytepol.interop.openmm_forces import COULOMB_NEAR, VAN_DER_WAALS, VAN_DER_WAALS_NEAR
-from openff_bytepol.interop.openmm_multipoles import MULTIPOLES
-from openff_bytepol.units import NM_PER_ANGSTROM
+from openff_bytepol.interop.openmm_multipoles import is_polarizable
+from openff_bytepol.interop.openmm_terms import energy_by_term
+from openff_bytepol.units import KJ_PER_KCAL, NM_PER_ANGSTROM
 
 if TYPE_CHECKING:
     from openff.interchange import Interchange
@@ -22,12 +22,6 @@ _BONDED: Final = {
     openmm.HarmonicBondForce: "bonds",
     openmm.HarmonicAngleForce: "angles",
     openmm.PeriodicTorsionForce: "torsions",
-}
-_POLARIZABLE: Final = {
-    MULTIPOLES: "polarization",
-    COULOMB_NEAR: "polarization",
-    VAN_DER_WAALS: "van_der_waals",
-    VAN_DER_WAALS_NEAR: "van_der_waals",
 }
 
 
@@ -94,7 +88,7 @@ def polarizable_energy(interchange: Interchange, *, platform: str = "Reference")
     Returns
     -------
     EnergyReport
-        Terms bonds, angles, torsions, van_der_waals and polarization.
+        Van der Waals terms contain their long-range corrections.
 
     Raises
     ------
@@ -103,15 +97,11 @@ def polarizable_energy(interchange: Interchange, *, platform: str = "Reference")
     """
     _check_positions(interchange)
     system = interchange.to_openmm(combine_nonbonded_forces=False)
-    terms: dict[str, float] = {}
-    for force in system.getForces():
-        if isinstance(force, openmm.CMMotionRemover):
-            continue
-        name = _BONDED.get(type(force)) or _POLARIZABLE.get(force.getName())
-        if name is None:
-            raise ExportError(f"{force.getName()} is not a force of a polarizable system")
-        terms[name] = terms.get(name, 0.0) + _energy(interchange, system, force, platform)
-    return EnergyReport(_engine(platform), terms)
+    if not is_polarizable(system):
+        raise ExportError("the Interchange is not polarizable; use openmm_energy")
+    positions = interchange.positions.m_as("angstrom")
+    terms = energy_by_term(system, positions, platform=platform)
+    return EnergyReport(_engine(platform), {k: KJ_PER_KCAL * v for k, v in terms.items()})
 
 
 def _check_positions(interchange: Interchange) -> None:

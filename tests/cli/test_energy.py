@@ -15,7 +15,16 @@ def sdf(tmp_path):
 def test_torch_and_openmm_agree_term_by_term(bytepol, sdf):
     engines = bytepol("energy", sdf, "--engines", "torch,openmm", "--json").document["engines"]
     torch, openmm = engines["torch"]["terms"], engines["openmm"]["terms"]
-    assert set(torch) == {"bonds", "angles", "torsions", "van_der_waals", "polarization"}
+    assert set(torch) == {
+        "bonds",
+        "angles",
+        "torsions",
+        "repulsion",
+        "dispersion",
+        "charge_transfer",
+        "permanent",
+        "induction",
+    }
     for term, value in torch.items():
         assert openmm[term] == pytest.approx(value, abs=1e-3), term
     assert engines["torch"]["total"] == pytest.approx(sum(torch.values()))
@@ -33,7 +42,7 @@ def test_engines_of_fixed_charges_agree(bytepol, sdf):
 def test_table(bytepol, sdf):
     finished = bytepol("energy", sdf, "--engines", "torch")
     assert finished.code == 0
-    for text in ("bonds", "polarization", "total", "kJ/mol"):
+    for text in ("bonds", "induction", "total", "kJ/mol"):
         assert text in finished.output
 
 

@@ -14,7 +14,7 @@ from openff.interchange.components.potentials import Collection, Potential
 from openff.interchange.models import AngleKey, ImproperTorsionKey, PotentialKey, TopologyKey
 from openff.units import Quantity
 
-from openff_bytepol.exceptions import CutoffError, ExportError, OutputExistsError
+from openff_bytepol.exceptions import CutoffError, ExportError, ForceFieldError, OutputExistsError
 from openff_bytepol.interop import amber_prmtop, gromacs
 from openff_bytepol.interop.amber import export_amber
 from openff_bytepol.interop.amber_energies import amber_energy
@@ -220,7 +220,7 @@ REFUSED = {
     "plugin form": (setting("vdW", "is_plugin", True), "plugin"),
     "no positions": (remove_positions, "positions"),
     "molecule cut by the box": (cut_molecule, "cut by the box"),
-    "box not lower triangular": (turn_box, "lower triangular"),
+    "box not reduced": (turn_box, "reduced form"),
     "bond without parameters": (drop_bonds, "have no parameters"),
     "term across molecules": (shift_term, "two molecules"),
     "no Lennard-Jones": (drop_vdw, "no vdW"),
@@ -237,7 +237,7 @@ def test_refused(
 ) -> None:
     system = interchange(["CCO", "CC#N"], box=BOX)
     change(system)
-    with pytest.raises(ExportError, match=message):
+    with pytest.raises(ForceFieldError, match=message):
         export(system, tmp_path / "system")
     assert not list(tmp_path.iterdir())
 

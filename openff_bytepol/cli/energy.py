@@ -118,17 +118,10 @@ def _by_torch(topology: Topology, model: str) -> EnergyReport:
     parameters = ParameterSet.concatenate(load_model(model).predict(list(topology.molecules)))
     coordinates = torch.from_numpy(topology.get_positions().m_as("angstrom"))
     found = potential_energy(parameters, coordinates.to(torch.float64)).detach()
-    groups = {
-        "bonds": (found.bonds,),
-        "angles": (found.angles,),
-        "torsions": (found.propers, found.impropers),
-        "repulsion": (found.repulsion,),
-        "dispersion": (found.dispersion,),
-        "charge_transfer": (found.charge_transfer,),
-        "permanent": (found.permanent,),
-        "induction": (found.induction,),
-    }
-    terms = {name: KJ_PER_KCAL * sum(float(v) for v in values) for name, values in groups.items()}
+    terms = {"torsions": 0.0}
+    for name, value in found.as_dict().items():
+        term = "torsions" if name in ("propers", "impropers") else name
+        terms[term] = terms.get(term, 0.0) + KJ_PER_KCAL * float(value)
     return EnergyReport(f"PyTorch {torch.__version__} (double precision)", terms)
 
 

@@ -106,7 +106,7 @@ class TargetConfig(_Section):
     monomer_energy_softening: Positive = 10.0
     """Energies are weighted by 1/(1 + E/softening), kcal/mol."""
     monomer_force_scale: Positive = 8.0
-    dipole_scale: Positive = 0.05
+    dipole_scale: Positive = 0.12
     """e·Å"""
     n_geometries: Annotated[int, Field(ge=2)] = 16
     """Geometries of one molecule in a batch."""

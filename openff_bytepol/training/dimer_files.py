@@ -115,6 +115,12 @@ def read_dimers(path: Path, reader: str, exclude_subsets: tuple[str, ...] = ()) 
     energies_of, subset_field, name_field = _READERS[reader]
     rows, dropped = [], Counter[str]()
     for frame in read_frames(path):
+        absent = {subset_field, name_field, "charge_a", "selection_a"} - set(frame.fields)
+        if absent:
+            raise DataError(
+                f"{path}: a comment line lacks {', '.join(sorted(absent))}, which the layout "
+                f"'{reader}' has; is the file in another layout?"
+            )
         subset = frame.fields[subset_field]
         if subset in exclude_subsets:
             dropped["excluded subset"] += 1

@@ -1,0 +1,131 @@
+"""``bytepol evaluate``: a model against quantum-chemical reference energies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from openff_bytepol.cli.output import (
+    ErrorReportingGroup,
+    ForceOption,
+    JsonOption,
+    ModelOption,
+    console,
+    print_files,
+    print_json,
+)
+
+app = typer.Typer(
+    cls=ErrorReportingGroup, no_args_is_help=True, help="Compare a model with reference energies."
+)
+
+PlotOption = Annotated[Path | None, typer.Option("--plot", help="PNG file with parity plots.")]
+
+
+@app.command("dimers")
+def dimers(
+    file: Annotated[Path, typer.Argument(help="Extended XYZ file of dimers, may be gzipped.")],
+    layout: Annotated[
+        Literal["ncia", "sapt10k"], typer.Option(help="Names of the fields in comment lines.")
+    ] = "ncia",
+    model: ModelOption = "bytepol",
+    plot: PlotOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Interaction energies by component against SAPT, mean absolute errors by subset."""
+    from openff_bytepol.interop.outputs import check_absent
+    from openff_bytepol.models import load_model
+    from openff_bytepol.training.dimer_files import read_dimers
+    from openff_bytepol.training.evaluate import COMPONENTS, evaluate_dimers
+    from openff_bytepol.training.report import plot_parity
+
+    check_absent([] if plot is None else [plot], overwrite=force)
+    read = read_dimers(file, layout)
+    errors = evaluate_dimers(load_model(model), read.rows)
+    if plot is not None:
+        plot_parity(errors, plot)
+    groups = errors.by(lambda row: str(row["subset"]))
+    groups["all"] = errors.mean_absolute() | {"n": len(errors.rows)}
+    if as_json:
+        left_out = {"unusable": dict(read.dropped), "refused": errors.refused}
+        print_json({"unit": "kcal/mol", "mean_absolute_error": groups, "left_out": left_out})
+        return
+    table = Table("MAE, kcal/mol", "n", *COMPONENTS)
+    for name, row in groups.items():
+        table.add_row(name, str(row["n"]), *(f"{row[c]:.2f}" for c in COMPONENTS))
+    console.print(table)
+    console.print(
+        f"left out: {sum(read.dropped.values())} unusable dimers, "
+        f"{len(errors.refused)} molecules outside the model"
+    )
+    print_files([] if plot is None else [plot])
+
+
+@app.command("torsions")
+def torsions(
+    file: Annotated[Path, typer.Argument(help="JSON file of torsion scans.")],
+    model: ModelOption = "bytepol",
+    as_json: JsonOption = False,
+) -> None:
+    """Relative energies along torsions, RMSE of every molecule and method."""
+    from openff_bytepol.models import load_model
+    from openff_bytepol.training.evaluate import evaluate_torsions
+    from openff_bytepol.training.references import read_torsion_scans
+    from openff_bytepol.training.report import torsion_summary
+
+    rows = evaluate_torsions(load_model(model), read_torsion_scans(file))
+    summary = torsion_summary(rows)
+    if as_json:
+        print_json({"unit": "kcal/mol", "molecules": rows, "mean_rmse": summary})
+        return
+    table = Table("mean RMSE, kcal/mol", *(key for key in summary if key != "refused"))
+    for method in summary["neutral"]:
+        values = (summary[group].get(method) for group in ("neutral", "ions"))
+        table.add_row(method, *(_number(value) for value in values))
+    console.print(table)
+
+
+@app.command("eda")
+def eda(
+    folders: Annotated[list[Path], typer.Argument(help="Folders with NAME_0.xyz … and EDA.json.")],
+    model: ModelOption = "bytepol",
+    plot: PlotOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Dimer scans and clusters against ALMO-EDA components."""
+    from openff_bytepol.interop.outputs import check_absent
+    from openff_bytepol.models import load_model
+    from openff_bytepol.training.eda_scans import (
+        COMPONENTS,
+        compare_with_eda,
+        plot_comparisons,
+        read_eda_system,
+    )
+
+    check_absent([] if plot is None else [plot], overwrite=force)
+    systems = [read_eda_system(folder) for folder in folders]
+    loaded = load_model(model)
+    comparisons = [compare_with_eda(system, loaded) for system in systems]
+    if plot is not None:
+        plot_comparisons(comparisons, plot)
+    if as_json:
+        print_json([comparison.to_dict() for comparison in comparisons])
+        return
+    table = Table("MAE, kcal/mol", "frames", *COMPONENTS)
+    for comparison in comparisons:
+        errors = comparison.mean_absolute_errors()
+        frames = str(len(comparison.reference["TOTAL"]))
+        table.add_row(comparison.name, frames, *(f"{errors[c]:.2f}" for c in COMPONENTS))
+    console.print(table)
+    print_files([] if plot is None else [plot])
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.2f}"

@@ -1,1 +1,0 @@
-"""Models against quantum-mechanical reference energies."""

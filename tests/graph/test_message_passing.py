@@ -97,6 +97,7 @@ def test_environment_chooses(batch, monkeypatch):
 
 
 def test_device_without_dgl_build():
+    pytest.importorskip("dgl")
     meta = build_graph("O").to("meta")
     assert isinstance(message_passing(meta), TorchMessagePassing)
     with pytest.raises(MissingDependencyError, match=r"meta.*'torch'"):

@@ -42,7 +42,7 @@ def pair_curves(model: Model, smiles: Sequence[str]) -> list[PairCurve]:
     """
     atoms = []
     for one, parameters in zip(smiles, model.predict(list(smiles)), strict=True):
-        for number in parameters.atomic_numbers.unique():
+        for number in torch.unique(parameters.atomic_numbers):
             first = int((parameters.atomic_numbers == number).nonzero()[0])
             atoms.append((f"{_symbol(int(number))}({one})", parameters, first))
     return [_curve(a, b) for a, b in combinations_with_replacement(atoms, 2)]

@@ -32,4 +32,5 @@ def pair_key(smiles_a: str, smiles_b: str) -> str:
 def scaffold_key(smiles: str) -> str:
     """Bemis-Murcko scaffold; an acyclic molecule is its own group."""
     mol = Chem.MolFromSmiles(smiles)
-    return str(Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(mol))) or smiles
+    scaffold = MurckoScaffold.GetScaffoldForMol(mol)  # type: ignore[no-untyped-call]
+    return str(Chem.MolToSmiles(scaffold)) or smiles

@@ -27,6 +27,7 @@ from openff_bytepol.training.config import StageConfig, TrainingConfig
 from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.base import Target
 
+LinAlgError: type[RuntimeError] = torch.linalg.LinAlgError  # type: ignore[attr-defined]
 DEFAULT_BATCH = {"priors": 32, "dimers": 64, "monomers": 12}
 WARM_UP = 100
 FINAL_RATE = 0.02
@@ -130,7 +131,7 @@ class Trainer:
             batch = target.collate("train", items, seed + step)
             try:
                 losses = target.losses(self.model, batch)
-            except (PolarizationCatastropheError, torch.linalg.LinAlgError) as error:
+            except (PolarizationCatastropheError, LinAlgError) as error:
                 raise self._not_finite(stage, name, target.describe(batch)) from error
             loss = torch.stack(list(losses.values())).sum(0)
             if not torch.isfinite(loss).all():
@@ -187,7 +188,7 @@ class Trainer:
             if target.size(split) == 0:
                 continue
             order = _permutation(target.size(split), self.config.seed)
-            chunks = order.split(self._batch_size(stage, name))[:MAX_VALIDATION_BATCHES]
+            chunks = torch.split(order, self._batch_size(stage, name))[:MAX_VALIDATION_BATCHES]
             sums: dict[str, Tensor] = {}
             for chunk in chunks:
                 batch = target.collate(split, chunk.tolist(), self.config.seed)

@@ -60,7 +60,7 @@ def evaluate(coordinates: Tensor, atomic_numbers: Tensor, charge: int) -> Evalua
         If the weights are not installed.
     """
     size = max(1, _MAX_ATOMS // len(atomic_numbers))
-    parts = [_evaluate(part, atomic_numbers, charge) for part in coordinates.split(size)]
+    parts = [_evaluate(part, atomic_numbers, charge) for part in torch.split(coordinates, size)]
     return Evaluation(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
-from rdkit.Chem import AllChem, rdForceFieldHelpers, rdMolTransforms
+from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolTransforms
 
 from openff_bytepol.exceptions import DataError
 
@@ -36,7 +36,7 @@ def from_mapped_smiles(mapped_smiles: str) -> Chem.Mol:
         If the SMILES is invalid or hydrogens or map numbers are missing.
     """
     settings = Chem.SmilesParserParams()
-    settings.removeHs = False
+    settings.removeHs = False  # type: ignore[assignment]
     mol = Chem.MolFromSmiles(mapped_smiles, settings)
     if mol is None:
         raise DataError(f"{mapped_smiles}: not a valid SMILES")
@@ -55,9 +55,11 @@ def conformers(mol: Chem.Mol, count: int, seed: int) -> Coordinates:
         If RDKit finds no geometry.
     """
     work = Chem.Mol(mol)
-    found = list(AllChem.EmbedMultipleConfs(work, count, randomSeed=seed, pruneRmsThresh=0.3))
+    found = list(rdDistGeom.EmbedMultipleConfs(work, count, randomSeed=seed, pruneRmsThresh=0.3))
     if not found:
-        found = list(AllChem.EmbedMultipleConfs(work, count, randomSeed=seed, useRandomCoords=True))
+        found = list(
+            rdDistGeom.EmbedMultipleConfs(work, count, randomSeed=seed, useRandomCoords=True)
+        )
     if not found:
         raise DataError(f"{Chem.MolToSmiles(mol)}: RDKit finds no conformer")
     if rdForceFieldHelpers.MMFFHasAllMoleculeParams(work):

@@ -15,6 +15,7 @@ from openff_bytepol.exceptions import DataError, OutputExistsError
 from openff_bytepol.training.config import LabelConfig, TrainingConfig, load_config
 from openff_bytepol.training.labels import aimnet2, geometries, priors
 from openff_bytepol.training.labels.dimers import import_dimers
+from openff_bytepol.training.labels.ions import make_ion_curves
 from openff_bytepol.training.labels.pool import PoolEntry, choose_molecules, supported
 from openff_bytepol.training.labels.schema import MOLECULES, read_table, write_table
 from openff_bytepol.training.perception import canonical_smiles
@@ -32,7 +33,7 @@ def make_labels(
     worker: int = 0,
     n_workers: int = 1,
 ) -> Path:
-    """Make the molecule labels that a training configuration asks for.
+    """Make the labels that a training configuration asks for: molecules and ion curves.
 
     Chunks already on disk are kept, so an interrupted run continues where it stopped;
     several workers may share one folder.
@@ -72,6 +73,8 @@ def make_labels(
             continue
         rows = [row for entry in chunk if (row := _try_label(entry, config.labels)) is not None]
         write_table(rows, MOLECULES, path)
+    if worker == 0:
+        make_ion_curves(config)
     return folder
 
 

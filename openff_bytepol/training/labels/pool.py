@@ -100,7 +100,7 @@ def pick_diverse(smiles: Sequence[str], count: int, seed: int) -> list[str]:
         return list(smiles)
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)
     prints = [generator.GetFingerprint(Chem.MolFromSmiles(s)) for s in smiles]
-    picker = rdSimDivPickers.MaxMinPicker()  # type: ignore[attr-defined]
+    picker = rdSimDivPickers.MaxMinPicker()
     chosen = list(picker.LazyBitVectorPick(prints, len(prints), count // 2, seed=seed))
     rest = np.setdiff1d(np.arange(len(smiles)), chosen)
     rng = np.random.default_rng(seed)
@@ -151,5 +151,5 @@ def choose_molecules(
     for smiles in pick_diverse(ions, n_ions, seed):
         entries[smiles] = "proton transfer"
     kept = [PoolEntry(s, source) for s, source in entries.items() if s not in exclude]
-    np.random.default_rng(seed).shuffle(kept)  # type: ignore[arg-type]
+    np.random.default_rng(seed).shuffle(kept)
     return [PoolEntry(*entry) for entry in kept]

@@ -15,7 +15,7 @@ Components that the reference lacks are NaN and do not count.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -85,7 +85,7 @@ class DimerTarget:
 
     def __init__(
         self,
-        rows: dict[Split, Sequence[dict[str, Any]]],
+        rows: Mapping[Split, Sequence[dict[str, Any]]],
         library: MoleculeLibrary,
         config: TargetConfig,
     ) -> None:

@@ -7,7 +7,7 @@ pseudo-Huber of d/scale, plus those of force and dipole residuals over their own
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +68,7 @@ class MonomerTarget:
 
     def __init__(
         self,
-        rows: dict[Split, Sequence[dict[str, Any]]],
+        rows: Mapping[Split, Sequence[dict[str, Any]]],
         library: MoleculeLibrary,
         config: TargetConfig,
     ) -> None:

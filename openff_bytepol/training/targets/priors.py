@@ -7,7 +7,7 @@ torsion amplitudes, and of ln(x/x_ref)/scale for C6, polarizabilities and force 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ class PriorTarget:
 
     def __init__(
         self,
-        rows: dict[Split, Sequence[dict[str, Any]]],
+        rows: Mapping[Split, Sequence[dict[str, Any]]],
         library: MoleculeLibrary,
         config: TargetConfig,
     ) -> None:

@@ -51,6 +51,8 @@ class LabelConfig(_Section):
     """Name → SMILES of ligands that alkali cations approach."""
     cations: dict[Literal["Li", "Na", "K"], tuple[Positive, ...]] = {}
     """Distances to the acceptor atom for each cation, Å."""
+    ion_weight: Positive = 1.0
+    """Weight of these curves in the dimer loss; they are few."""
     chunk_size: Annotated[int, Field(ge=1)] = 40
     seed: int = 1
 

@@ -50,10 +50,13 @@ class DimerErrors:
     """Molecules the model does not cover, with the reason."""
 
     def mean_absolute(self, chosen: NDArray[np.bool_] | None = None) -> dict[str, float]:
-        """Mean absolute error of each component, over some dimers or all."""
+        """Mean absolute error of each component, over some dimers or all.
+
+        Dimers without a reference for a component do not count; NaN where none has one.
+        """
         mask = np.ones(len(self.rows), dtype=bool) if chosen is None else chosen
         return {
-            name: float(np.abs(self.predicted[name] - self.reference[name])[mask].mean())
+            name: _mean_known(np.abs(self.predicted[name] - self.reference[name])[mask])
             for name in COMPONENTS
         }
 
@@ -64,6 +67,11 @@ class DimerErrors:
             str(group): self.mean_absolute(groups == group) | {"n": int((groups == group).sum())}
             for group in sorted(set(groups))
         }
+
+
+def _mean_known(errors: FloatArray) -> float:
+    known = errors[~np.isnan(errors)]
+    return float(known.mean()) if known.size else float("nan")
 
 
 def predict_molecules(

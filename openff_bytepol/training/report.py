@@ -128,9 +128,9 @@ def plot_parity(errors: DimerErrors, path: Path) -> None:
     for axis, name in zip(axes.flat, COMPONENTS, strict=True):
         reference, predicted = errors.reference[name], errors.predicted[name]
         axis.plot(reference, predicted, ".", markersize=2, alpha=0.4)
-        limits = [float(np.min(reference)), float(np.max(reference))]
+        limits = [float(np.nanmin(reference)), float(np.nanmax(reference))]
         axis.plot(limits, limits, "k-", linewidth=0.7)
-        error = float(np.abs(predicted - reference).mean())
+        error = errors.mean_absolute()[name]
         axis.set(title=f"{name}: MAE {error:.2f}", xlabel="reference, kcal/mol", ylabel="model")
     figure.tight_layout()
     figure.savefig(path, dpi=120)

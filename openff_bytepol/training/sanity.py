@@ -19,6 +19,10 @@ GRID = torch.arange(0.5, 6.001, 0.05, dtype=torch.float64)
 """Distances of pair curves, Å."""
 
 
+CLOSEST = 1.0
+"""No two atoms of different molecules may attract each other at this distance, Å."""
+
+
 class PairCurve(NamedTuple):
     """Interaction of two lone atoms that carry the parameters of two molecules."""
 
@@ -29,7 +33,7 @@ class PairCurve(NamedTuple):
     minimum_energy: float
     """kcal/mol"""
     collapses: bool
-    """Whether the energy falls again at distances below those of the repulsive wall."""
+    """Whether the pair attracts at `CLOSEST` or nearer, within the repulsive wall."""
     smallest_eigenvalue: float
     """Of the response matrix over all distances; must be positive."""
 
@@ -58,12 +62,11 @@ def _curve(one: tuple[str, ParameterSet, int], other: tuple[str, ParameterSet, i
     coordinates[:, 1, 0] = GRID
     energies = interaction_components(pair, coordinates).total.squeeze(-1).numpy()
     lowest = int(np.argmin(energies))
-    wall = energies[: lowest + 1]
     return PairCurve(
         f"{name_a}-{name_b}",
         float(GRID[lowest]),
         float(energies[lowest]),
-        bool((np.diff(wall) > 1e-6).any()) or lowest == 0,
+        bool((energies[GRID.numpy() <= CLOSEST] < 0.0).any()),
         float(smallest_response_eigenvalue(pair, coordinates).min()),
     )
 

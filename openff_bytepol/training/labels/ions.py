@@ -50,7 +50,8 @@ def make_ion_curves(config: TrainingConfig) -> list[Path]:
         for cation, distances in config.labels.cations.items():
             path = config.output_folder / "ions" / f"{cation}-{name}.parquet"
             if not path.exists():
-                write_table(_curve(cation, name, ligand, distances), DIMERS, path)
+                rows = _curve(cation, name, ligand, distances)
+                write_table([r | {"weight": config.labels.ion_weight} for r in rows], DIMERS, path)
                 logger.info("%s done", path.name)
             paths.append(path)
     return paths
@@ -80,7 +81,6 @@ def _curve(
                 "coordinates": np.concatenate([position[None], relaxed]).ravel(),
                 **dict.fromkeys(("elst", "exch", "ind", "disp"), math.nan),
                 "total": total,
-                "weight": 1.0,
             }
         )
     return rows
@@ -144,6 +144,4 @@ def _mp2(atoms: list[tuple[str, Coordinates]], charge: int) -> float:
     field.kernel()
     if not field.converged:
         raise DataError(f"SCF of {[symbol for symbol, _ in atoms]} did not converge")
-    if molecule.nelectron < 4:
-        return float(field.e_tot)
     return float(mp.MP2(field).density_fit().kernel()[0] + field.e_tot)

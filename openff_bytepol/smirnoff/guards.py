@@ -1,31 +1,15 @@
-"""Checks around ``Interchange`` that its plugin interface has no place for.
-
-Interchange builds the standard sections of a force field without asking plugins, and
-hands plugins neither the force field nor ``charge_from_molecules``. Left alone, it would
-drop charges given by the user, overwrite standard parameters with predicted ones, or lose
-constraints, all silently. So ``Interchange.from_smirnoff`` is wrapped, once one of our
-sections exists, to look at force fields that hold such sections and pass on all others
-untouched. JSON files of Interchanges with plugin collections, which Interchange writes but
-cannot read, become readable.
-"""
+"""What a bytepol force field refuses when an Interchange is made from it."""
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import functools
-import gc
-import inspect
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from openff_bytepol.exceptions import CutoffError, ForceFieldError, UserChargesError
-from openff_bytepol.smirnoff.registration import TAG_PREFIX
 
 if TYPE_CHECKING:
-    from openff.interchange import Interchange
     from openff.toolkit import ForceField, Quantity
 
 _CHARGE_SECTIONS: Final = (
@@ -42,36 +26,19 @@ _REPLACED: Final = {
     "BytePolImproperTorsions": ("ImproperTorsions",),
     "BytePolvdW": ("vdW", "VirtualSites"),
     "BytePolElectrostatics": (*_CHARGE_SECTIONS, "VirtualSites"),
+    "BytePolPolarizableTorsions": ("ProperTorsions",),
     "BytePolNonbonded": ("vdW", *_CHARGE_SECTIONS, "VirtualSites", "GBSA"),
 }
 """Section of ours → sections that it excludes."""
 
-
-def guard_interchange() -> None:
-    """Wrap ``Interchange.from_smirnoff`` and make plugin collections readable from JSON."""
-    from openff.interchange import Interchange
-
-    original = Interchange.from_smirnoff.__func__
-    if hasattr(original, "guards_bytepol"):
-        return
-    signature = inspect.signature(original)
-
-    @functools.wraps(original)
-    def from_smirnoff(*args: Any, **kwargs: Any) -> Interchange:
-        bound = signature.bind(*args, **kwargs)
-        force_field = bound.arguments["force_field"]
-        if not any(tag.startswith(TAG_PREFIX) for tag in force_field.registered_parameter_handlers):
-            return original(*args, **kwargs)
-        check_force_field(force_field, bound.arguments.get("charge_from_molecules"))
-        bound.arguments["force_field"] = _with_predicted_constraints(force_field)
-        with _paused_garbage_collection():
-            interchange = original(*bound.args, **bound.kwargs)
-        check_cutoff(interchange.box, interchange["vdW"].cutoff)
-        return interchange
-
-    from_smirnoff.guards_bytepol = True  # type: ignore[attr-defined]
-    Interchange.from_smirnoff = classmethod(from_smirnoff)
-    _read_plugin_collections()
+_POLARIZABLE: Final = {
+    "BytePolNonbonded",
+    "BytePolPolarizableTorsions",
+    "BytePolvdW",
+    "BytePolElectrostatics",
+    "BytePolProperTorsions",
+}
+"""Sections that belong together."""
 
 
 def check_force_field(force_field: ForceField, charge_from_molecules: object) -> None:
@@ -99,10 +66,10 @@ def check_force_field(force_field: ForceField, charge_from_molecules: object) ->
                 "join systems of other force fields to bytepol-fixed.offxml with "
                 "Interchange.combine"
             )
-    missing = {"BytePolvdW", "BytePolElectrostatics", "BytePolProperTorsions"} - set(sections)
-    if "BytePolNonbonded" in sections and missing:
+    missing = _POLARIZABLE - set(sections)
+    if missing and {"BytePolNonbonded", "BytePolPolarizableTorsions"} & set(sections):
         raise ForceFieldError(
-            f"<BytePolNonbonded> needs the sections {', '.join(sorted(missing))} beside it"
+            f"a polarizable force field also needs the sections {', '.join(sorted(missing))}"
         )
 
 
@@ -133,19 +100,7 @@ def check_cutoff(box: Quantity | None, cutoff: Quantity) -> None:
         )
 
 
-@contextlib.contextmanager
-def _paused_garbage_collection() -> Iterator[None]:
-    """Make many objects that all stay without searching them for garbage again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _with_predicted_constraints(force_field: ForceField) -> ForceField:
+def with_predicted_constraints(force_field: ForceField) -> ForceField:
     """A view of the force field whose standard constraints use predicted bond lengths."""
     from openff_bytepol.smirnoff.handlers import BytePolConstraintHandler
 
@@ -164,27 +119,3 @@ def _with_predicted_constraints(force_field: ForceField) -> ForceField:
     view = copy.copy(force_field)
     view._parameter_handlers = handlers
     return view
-
-
-def _read_plugin_collections() -> None:
-    """Let ``Interchange.model_validate_json`` read collections of plugins.
-
-    Upstream knows the standard collections only, by name.
-    """
-    from openff.interchange import Interchange
-    from openff.interchange.components.potentials import validate_collections
-    from pydantic import WrapValidator
-
-    def validate(value: Any, handler: Any, info: Any) -> dict[str, Any]:
-        from openff.interchange.plugins import load_smirnoff_plugins
-
-        plugins = {c.model_fields["type"].default: c for c in load_smirnoff_plugins()}
-        return {
-            name: plugins[name].model_validate(data)
-            if name in plugins and plugins[name].model_fields["is_plugin"].default
-            else validate_collections({name: data}, handler, info)[name]
-            for name, data in value.items()
-        }
-
-    Interchange.model_fields["collections"].metadata = [WrapValidator(validate)]
-    Interchange.model_rebuild(force=True)

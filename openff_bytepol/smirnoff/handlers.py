@@ -68,10 +68,10 @@ class BytePolHandler(ParameterHandler):
     """SHA-256 of the weights; a model with another hash is refused."""
 
     def __init__(self, **kwargs: Any) -> None:
-        from openff_bytepol.smirnoff.guards import guard_interchange
+        from openff_bytepol.smirnoff.hooks import extend_interchange
 
         super().__init__(**kwargs)
-        guard_interchange()
+        extend_interchange()
 
     def check_handler_compatibility(self, other: ParameterHandler) -> None:
         """Two sections with one tag must agree in every attribute.
@@ -110,13 +110,10 @@ class BytePolAngleHandler(BytePolHandler):
 class BytePolProperTorsionHandler(BytePolHandler):
     """``<BytePolProperTorsions>``: sum over n = 1…4 of k·[1 + cos(n·phi - phase)].
 
-    The barriers are those refitted for fixed charges. With ``polarizable="true"`` the
-    barriers of the polarizable model are stored beside them.
+    The barriers are refitted for the fixed-charge projection.
     """
 
     _TAGNAME = "BytePolProperTorsions"
-
-    polarizable = ParameterAttribute(default="false", converter=_one_of("true", "false"))
 
 
 class BytePolImproperTorsionHandler(BytePolHandler):
@@ -171,6 +168,15 @@ class BytePolNonbondedHandler(BytePolHandler):
     thole = _number()
 
 
+class BytePolPolarizableTorsionHandler(BytePolHandler):
+    """``<BytePolPolarizableTorsions>``: torsions with the barriers of the polarizable model.
+
+    In OpenMM they take the place of the refitted ones.
+    """
+
+    _TAGNAME = "BytePolPolarizableTorsions"
+
+
 class BytePolConstraintHandler(BytePolHandler, ConstraintHandler):
     """``<BytePolConstraints>``: constraints by SMIRKS, with predicted bond lengths.
 
@@ -193,5 +199,6 @@ HANDLERS: Final = (
     BytePolElectrostaticsHandler,
     BytePolConstraintHandler,
     BytePolNonbondedHandler,
+    BytePolPolarizableTorsionHandler,
 )
 """All our handlers; those of an OFFXML file are chosen by its sections."""

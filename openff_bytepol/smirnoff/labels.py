@@ -28,6 +28,7 @@ from openff_bytepol.smirnoff.prediction import PredictedMolecule, predict_topolo
 
 if TYPE_CHECKING:
     from openff_bytepol.parameters import ParameterSet
+    from openff_bytepol.projection import FixedChargeParameters
 
 _ENERGY: Final = unit.kilocalorie_per_mole
 _LENGTH: Final = unit.angstrom
@@ -98,7 +99,7 @@ def _torsion(barriers: Sequence[float], periodicities: Sequence[int]) -> dict[st
     }
 
 
-def _propers(parameters: ParameterSet | Any) -> list[Any]:
+def _propers(parameters: ParameterSet | FixedChargeParameters) -> list[Any]:
     from openff_bytepol.parameters import PROPER_PERIODICITIES
 
     return [
@@ -148,18 +149,12 @@ def _rows(*tensors: Any) -> Any:
     return zip(*(tensor.tolist() for tensor in tensors), strict=True)
 
 
-def _label_propers(handler: Any, topology: Topology) -> dict[Any, Any]:
-    def terms(predicted: PredictedMolecule) -> list[Any]:
-        is_polarizable = handler.polarizable == "true"
-        return _propers(predicted.parameters if is_polarizable else predicted.fixed_charge)
-
-    return _labels(handler, topology, terms, ProperTorsionHandler.ProperTorsionType)
-
-
 LABELLERS: Final[dict[str, Callable[[Any, Topology], dict[Any, Any]]]] = {
     "BytePolBonds": lambda h, t: _labels(h, t, _bonds, BondHandler.BondType),
     "BytePolAngles": lambda h, t: _labels(h, t, _angles, AngleHandler.AngleType),
-    "BytePolProperTorsions": _label_propers,
+    "BytePolProperTorsions": lambda h, t: _labels(
+        h, t, lambda p: _propers(p.fixed_charge), ProperTorsionHandler.ProperTorsionType
+    ),
     "BytePolImproperTorsions": lambda h, t: _labels(
         h, t, _impropers, ImproperTorsionHandler.ImproperTorsionType, ImproperDict
     ),
@@ -168,5 +163,8 @@ LABELLERS: Final[dict[str, Callable[[Any, Topology], dict[Any, Any]]]] = {
         h, t, _charges, LibraryChargeHandler.LibraryChargeType
     ),
     "BytePolNonbonded": lambda h, t: _labels(h, t, _polarizable, PolarizableAtomType),
+    "BytePolPolarizableTorsions": lambda h, t: _labels(
+        h, t, lambda p: _propers(p.parameters), ProperTorsionHandler.ProperTorsionType
+    ),
 }
 """Section → function of its handler and a topology that labels every term."""

@@ -16,6 +16,7 @@ from openff.interchange.smirnoff._nonbonded import (
 from openff.toolkit import unit
 
 from openff_bytepol.exceptions import ForceFieldError
+from openff_bytepol.smirnoff.deferred import DeferredCollection
 from openff_bytepol.smirnoff.handlers import (
     BytePolElectrostaticsHandler,
     BytePolHandler,
@@ -35,7 +36,7 @@ _SCALE_DIGITS: Final = 10
 """Digits of 5/6 in other OpenFF force fields: Interchange combines only equal factors."""
 
 
-class BytePolvdWCollection(SMIRNOFFvdWCollection):
+class BytePolvdWCollection(SMIRNOFFvdWCollection, DeferredCollection):
     """Lennard-Jones parameters; one potential per distinct atom, keys in atom order."""
 
     @classmethod
@@ -56,11 +57,11 @@ class BytePolvdWCollection(SMIRNOFFvdWCollection):
             periodic_method=parameter_handler.periodic_method,
             nonperiodic_method=parameter_handler.nonperiodic_method,
         )
-        fill(collection, "vdW", placements, vdw_terms, _atom_key)
+        collection.defer(lambda c: fill(c, "vdW", placements, vdw_terms, _atom_key))
         return collection
 
 
-class BytePolElectrostaticsCollection(SMIRNOFFElectrostaticsCollection):
+class BytePolElectrostaticsCollection(SMIRNOFFElectrostaticsCollection, DeferredCollection):
     """Point charges, one per atom.
 
     Interchange knows charges by the kind of section they come from; predicted ones are
@@ -85,7 +86,7 @@ class BytePolElectrostaticsCollection(SMIRNOFFElectrostaticsCollection):
             nonperiodic_potential=parameter_handler.nonperiodic_potential,
         )
         collection._charges = {}
-        fill(collection, "LibraryCharges", placements, charge_terms, _charge_key)
+        collection.defer(lambda c: fill(c, "LibraryCharges", placements, charge_terms, _charge_key))
         return collection
 
 

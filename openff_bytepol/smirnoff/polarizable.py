@@ -82,9 +82,8 @@ _PROJECTION_FORCES: Final = {
 class BytePolNonbondedCollection(SMIRNOFFCollection):
     """Polarizable nonbonded parameters of every atom.
 
-    ``Interchange.to_openmm`` makes the system of the fixed-charge projection first; then
-    this collection puts the polarizable forces and torsion barriers in their place.
-    Files of other engines hold the projection.
+    In OpenMM they take the place of the "vdW" and "Electrostatics" collections, which
+    hold the fixed-charge projection for files of other engines.
     """
 
     type: Literal["BytePolNonbonded"] = "BytePolNonbonded"
@@ -159,7 +158,6 @@ class BytePolNonbondedCollection(SMIRNOFFCollection):
 
         check_cutoff(interchange.box, self.cutoff)
         parameters, placements = self.parameters_of(interchange.topology)
-        _set_polarizable_barriers(interchange, system, particle_map)
         for index in reversed(range(system.getNumForces())):
             if system.getForce(index).getName() in _PROJECTION_FORCES:
                 system.removeForce(index)
@@ -254,31 +252,6 @@ def atom_terms(predicted: PredictedMolecule) -> Terms:
         for name, (field, own) in ATOM_PARAMETERS.items()
     }
     return Terms([(atom,) for atom in range(predicted.parameters.n_atoms)], columns)
-
-
-def _set_polarizable_barriers(
-    interchange: Interchange, system: openmm.System, particle_map: dict[Any, int]
-) -> None:
-    """Replace refitted torsion barriers; Interchange adds propers first, in key order."""
-    import openmm
-
-    collection = interchange.collections.get("ProperTorsions")
-    if collection is None or not collection.key_map:
-        return
-    force = next(f for f in system.getForces() if isinstance(f, openmm.PeriodicTorsionForce))
-    values = {}
-    for key, potential in collection.potentials.items():
-        p = potential.parameters
-        if "k_polarizable" not in p:
-            raise ForceFieldError(
-                f"torsions {key.id} of the Interchange have no polarizable barrier; take bonded "
-                "and nonbonded sections from one polarizable force field"
-            )
-        barrier = p["k_polarizable"].m_as("kilojoule / mole") / p["idivf"].m
-        values[key] = (round(p["periodicity"].m), p["phase"].m_as("radian"), barrier)
-    for index, (key, potential_key) in enumerate(collection.key_map.items()):
-        particles = [particle_map[atom] for atom in key.atom_indices]
-        force.setTorsionParameters(index, *particles, *values[potential_key])
 
 
 def _atom_key(atoms: tuple[int, ...]) -> TopologyKey:

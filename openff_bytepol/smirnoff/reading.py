@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openff_bytepol.smirnoff.guards import guard_interchange
+from openff_bytepol.smirnoff.hooks import extend_interchange
 
 if TYPE_CHECKING:
     from openff.interchange import Interchange
@@ -28,5 +28,5 @@ def read_interchange(path: str | Path) -> Interchange:
     """
     from openff.interchange import Interchange
 
-    guard_interchange()
+    extend_interchange()
     return Interchange.model_validate_json(Path(path).read_text())

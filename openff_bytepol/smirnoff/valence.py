@@ -29,6 +29,7 @@ from openff.interchange.smirnoff._valence import (
 from openff.toolkit import Quantity, unit
 
 from openff_bytepol.exceptions import ForceFieldError
+from openff_bytepol.smirnoff.deferred import DeferredCollection
 from openff_bytepol.smirnoff.handlers import (
     BytePolAngleHandler,
     BytePolBondHandler,
@@ -43,6 +44,9 @@ from openff_bytepol.units import OPENMM_ANGLE_K, OPENMM_BOND_K, OPENMM_ENERGY, O
 
 if TYPE_CHECKING:
     from openff.toolkit import Topology
+
+    from openff_bytepol.parameters import ParameterSet
+    from openff_bytepol.projection import FixedChargeParameters
 
 ENERGY: Final = unit.kilojoule / unit.mole
 LENGTH: Final = unit.nanometer
@@ -91,12 +95,11 @@ class BytePolAngleCollection(SMIRNOFFAngleCollection):
         return collection
 
 
-class BytePolProperTorsionCollection(SMIRNOFFProperTorsionCollection):
+class BytePolProperTorsionCollection(SMIRNOFFProperTorsionCollection, DeferredCollection):
     """Proper torsions with the barriers of the fixed-charge projection.
 
-    In a polarizable force field each potential also holds ``k_polarizable``, the barrier
-    of the polarizable model, which no exporter but our own reads. Every 1-4 pair has a
-    torsion, if need be with a barrier of zero: AMBER takes its 1-4 pairs from them.
+    Every 1-4 pair has a torsion, if need be with a barrier of zero: AMBER takes its 1-4
+    pairs from them.
     """
 
     @classmethod
@@ -108,14 +111,11 @@ class BytePolProperTorsionCollection(SMIRNOFFProperTorsionCollection):
         check_handler(cls, parameter_handler)
         collection = cls()
         placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
-        polarizable = parameter_handler.polarizable == "true"
-        fill(
-            collection,
-            "ProperTorsions",
-            placements,
-            lambda predicted: proper_terms(predicted, polarizable=polarizable),
-            _proper_key,
-        )
+
+        def terms(predicted: PredictedMolecule) -> Terms:
+            return proper_terms(predicted.fixed_charge)
+
+        collection.defer(lambda c: fill(c, "ProperTorsions", placements, terms, proper_key))
         return collection
 
 
@@ -194,28 +194,25 @@ def angle_terms(predicted: PredictedMolecule) -> Terms:
     return Terms(parameters.angles.tolist(), columns)
 
 
-def proper_terms(predicted: PredictedMolecule, *, polarizable: bool) -> Terms:
-    """Proper torsions of one molecule, terms without any barrier left out.
+def proper_terms(parameters: ParameterSet | FixedChargeParameters) -> Terms:
+    """Proper torsions of one molecule, terms without a barrier left out.
 
     The first term of each torsion stays, whatever its barrier.
     """
     from openff_bytepol.parameters import PROPER_PERIODICITIES
 
-    fixed, model = predicted.fixed_charge, predicted.parameters
-    barriers = {"k": fixed.proper_k.numpy() * OPENMM_ENERGY}
-    if polarizable:
-        barriers["k_polarizable"] = model.proper_k.numpy() * OPENMM_ENERGY
-    kept = np.any([k != 0.0 for k in barriers.values()], axis=0)
+    barriers = parameters.proper_k.numpy() * OPENMM_ENERGY
+    kept = barriers != 0.0
     kept[:, 0] = True
     torsion, column = np.nonzero(kept)
     periodicity = np.array(PROPER_PERIODICITIES)[column]
-    columns = {name: Column(k[torsion, column], ENERGY) for name, k in barriers.items()}
-    columns |= {
+    columns = {
+        "k": Column(barriers[torsion, column], ENERGY),
         "periodicity": Column(periodicity, NUMBER),
         "phase": Column(np.where(periodicity % 2 == 0, np.pi, 0.0), ANGLE),
         "idivf": Column(np.ones_like(periodicity), NUMBER),
     }
-    return Terms(model.propers.numpy()[torsion].tolist(), columns, column.tolist())
+    return Terms(parameters.propers.numpy()[torsion].tolist(), columns, column.tolist())
 
 
 def improper_terms(predicted: PredictedMolecule) -> Terms:
@@ -243,7 +240,8 @@ def _angle_key(atoms: tuple[int, ...]) -> AngleKey:
     return AngleKey(atom_indices=atoms)
 
 
-def _proper_key(atoms: tuple[int, ...], multiplicity: int) -> ProperTorsionKey:
+def proper_key(atoms: tuple[int, ...], multiplicity: int) -> ProperTorsionKey:
+    """Key of one term of a proper torsion."""
     return ProperTorsionKey(atom_indices=atoms, mult=multiplicity)
 
 

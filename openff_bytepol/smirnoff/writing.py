@@ -95,10 +95,10 @@ def _sections(model: Model, *, fixed: bool) -> dict[str, dict[str, str]]:
     from openff_bytepol.projection.fixed_charge import CHARGE_14, VDW_14
 
     settings = model.config.settings
-    sections = {
+    sections: dict[str, dict[str, str]] = {
         "BytePolBonds": {},
         "BytePolAngles": {},
-        "BytePolProperTorsions": {"polarizable": "false" if fixed else "true"},
+        "BytePolProperTorsions": {},
         "BytePolImproperTorsions": {},
         "BytePolvdW": {
             "scale14": str(VDW_14),
@@ -128,4 +128,5 @@ def _sections(model: Model, *, fixed: bool) -> dict[str, dict[str, str]]:
             "dispersion_damping": str(settings.dispersion_damping),
             "thole": str(settings.thole),
         }
+        sections["BytePolPolarizableTorsions"] = {}
     return sections

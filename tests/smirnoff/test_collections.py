@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from openff.interchange.models import TopologyKey
 from openff.toolkit import Molecule, Topology
+from pydantic_core import PydanticSerializationError
 
 from openff_bytepol.models import load_model, predict
 from openff_bytepol.projection import project_fixed_charge
@@ -60,6 +61,7 @@ def test_collections_are_the_standard_ones_to_every_exporter(interchange):
         assert collection.type == name
         assert not collection.is_plugin
     assert interchange["BytePolNonbonded"].is_plugin
+    assert interchange["BytePolPolarizableTorsions"].is_plugin
 
 
 def test_bonds_and_angles_are_predicted(interchange, placed):
@@ -79,28 +81,24 @@ def test_bonds_and_angles_are_predicted(interchange, placed):
             assert angles[tuple(row)] == pytest.approx(min(theta0, np.pi), rel=1e-7)
 
 
-def test_torsions_hold_both_barriers(interchange, placed):
-    collection = interchange["ProperTorsions"]
+@pytest.mark.parametrize("name", ["ProperTorsions", "BytePolPolarizableTorsions"])
+def test_torsions_hold_both_barriers(name, interchange, placed):
+    collection = interchange[name]
     found = {}
     for key, potential in collection.key_map.items():
         p = collection.potentials[potential].parameters
         n = int(p["periodicity"])
         assert p["phase"].m_as("degree") == pytest.approx(0.0 if n % 2 else 180.0)
-        barriers = [p[k].m_as("kcal/mol") for k in ("k", "k_polarizable")]
-        found[(*key.atom_indices, n)] = barriers
+        found[(*key.atom_indices, n)] = p["k"].m_as("kcal/mol")
     for _, start, parameters, projected in placed:
+        source = projected if name == "ProperTorsions" else parameters
         assert parameters.propers.tolist() == projected.propers.tolist()
-        for row, fixed, model in zip(
-            (parameters.propers + start).tolist(),
-            projected.proper_k.tolist(),
-            parameters.proper_k.tolist(),
-            strict=True,
+        for row, barriers in zip(
+            (source.propers + start).tolist(), source.proper_k.tolist(), strict=True
         ):
             assert (*row, 1) in found
-            for n, (k_fixed, k_model) in enumerate(zip(fixed, model, strict=True), start=1):
-                assert found.get((*row, n), [0.0, 0.0]) == pytest.approx(
-                    [k_fixed, k_model], rel=1e-6, abs=1e-12
-                )
+            for n, barrier in enumerate(barriers, start=1):
+                assert found.get((*row, n), 0.0) == pytest.approx(barrier, rel=1e-6, abs=1e-12)
 
 
 def test_impropers_are_the_dihedrals_of_the_model(interchange, placed):
@@ -225,13 +223,15 @@ def test_labels_show_predicted_parameters(polarizable):
         assert label.length.m_as("angstrom") == pytest.approx(r0)
         assert label.id.startswith("C2H6O-")
     assert len(labels["BytePolAngles"]) == len(parameters.angles)
-    torsion = labels["BytePolProperTorsions"][tuple(parameters.propers[0].tolist())]
+    torsion = labels["BytePolPolarizableTorsions"][tuple(parameters.propers[0].tolist())]
     assert [k.m_as("kcal/mol") for k in torsion.k] == pytest.approx(parameters.proper_k[0].tolist())
     atom = labels["BytePolNonbonded"][(2,)]
     assert atom.polarizability.m_as("angstrom**3") == pytest.approx(
         float(parameters.polarizabilities[2])
     )
     projected = project_fixed_charge(parameters, ethanol)
+    torsion = labels["BytePolProperTorsions"][tuple(projected.propers[0].tolist())]
+    assert [k.m_as("kcal/mol") for k in torsion.k] == pytest.approx(projected.proper_k[0].tolist())
     charge = labels["BytePolElectrostatics"][(2,)].charge[0].m
     assert charge == pytest.approx(float(projected.charges[2]))
     sigma = labels["BytePolvdW"][(2,)].sigma.m_as("angstrom")
@@ -247,3 +247,30 @@ def test_improper_labels_have_the_central_atom_second(polarizable):
     assert list(labels) == [(0, 1, 2, 3)]
     barrier = labels[(0, 1, 2, 3)].k[0].m_as("kcal/mol")
     assert barrier == pytest.approx(float(parameters.improper_k.sum()))
+
+
+def test_projection_is_made_for_files_only(polarizable, fixed, monkeypatch):
+    """A polarizable system neither waits for it nor fails with it."""
+    from openff_bytepol import projection as package
+
+    class NoProjectionError(Exception):
+        pass
+
+    def fail(*_):
+        raise NoProjectionError
+
+    monkeypatch.setattr(prediction, "_cache", type(prediction._cache)())
+    monkeypatch.setattr(package, "project_fixed_charge", fail)
+    topology = cluster("CCO", "O")
+    interchange = polarizable.create_interchange(topology)
+    interchange.to_openmm()
+    for name in ("vdW", "Electrostatics", "ProperTorsions"):
+        for _ in range(2):
+            with pytest.raises(NoProjectionError):
+                _ = interchange[name].key_map
+    with pytest.raises(PydanticSerializationError, match="NoProjectionError"):
+        interchange.model_dump_json()
+    with pytest.raises(NoProjectionError):
+        fixed.create_interchange(topology)
+    monkeypatch.undo()
+    assert len(interchange["vdW"].key_map) == topology.n_atoms

@@ -90,6 +90,23 @@ def test_split_and_combined_forces_agree(polarizable):
     assert together == pytest.approx(apart, abs=1e-9)
 
 
+def test_export_without_shortcut_gives_the_same_system(polarizable):
+    """``to_openmm`` leaves the projection out; the plugins alone replace it."""
+    from openff.interchange.interop.openmm import to_openmm_system
+    from openmm import XmlSerializer
+
+    for smiles in (["CC(=O)NC", "O", "[Li+]"], ["CCO"], ["C#C"]):
+        interchange = polarizable.create_interchange(cluster(*smiles))
+        for combine in (True, False):
+            short = interchange.to_openmm(combine_nonbonded_forces=combine)
+            whole = to_openmm_system(interchange, combine_nonbonded_forces=combine)
+            forces = [
+                sorted(XmlSerializer.serialize(force) for force in system.getForces())
+                for system in (short, whole)
+            ]
+            assert forces[0] == forces[1]
+
+
 def test_only_polarizable_forces_remain(polarizable):
     for combine in (True, False):
         system = polarizable.create_interchange(cluster("CCO", "O")).to_openmm(

@@ -156,6 +156,6 @@ def test_unknown_method_is_refused():
 
 
 def test_model_and_hash_are_required():
-    text = offxml_text("bytepol").replace(f'sha256="{load_model().sha256}"', "", 1)
+    text = offxml_text("bytepol").replace(f' sha256="{load_model().sha256}"', "", 1)
     with pytest.raises(SMIRNOFFSpecError, match="sha256"):
         ForceField(text)

@@ -101,7 +101,11 @@ def _parts(force: openmm.Force) -> list[tuple[str, float, openmm.Force]]:
     if name == COULOMB_NEAR:
         return [("permanent", 1.0, _clone(force))]
     if name == VAN_DER_WAALS:
-        return [_term(force, t, t) for t in ("repulsion", "dispersion", "charge_transfer")]
+        # What is left is charge transfer: alone, its long-range correction may not converge,
+        # for lack of any tail, and OpenMM then ends the process.
+        parts = [_term(force, name, name) for name in ("repulsion", "dispersion")]
+        minus = [("charge_transfer", -1.0, _clone(part)) for _, _, part in parts]
+        return [*parts, ("charge_transfer", 1.0, _clone(force)), *minus]
     if name == VAN_DER_WAALS_NEAR:
         return [_term(force, t, f"scale*{t}") for t in ("repulsion", "dispersion")]
     if name not in (BONDS, ANGLES, PROPERS, IMPROPERS):

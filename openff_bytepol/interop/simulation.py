@@ -137,7 +137,9 @@ def _prepare(
 
 
 def _check_cutoffs(system: openmm.System) -> None:
-    vectors: Any = system.getDefaultPeriodicBoxVectors().value_in_unit(unit.angstrom)
+    vectors: Any = [
+        vector.value_in_unit(unit.angstrom) for vector in system.getDefaultPeriodicBoxVectors()
+    ]
     for force in system.getForces():
         if force.usesPeriodicBoundaryConditions() and hasattr(force, "getCutoffDistance"):
             check_cutoff(vectors, force.getCutoffDistance().value_in_unit(unit.angstrom))

@@ -104,6 +104,8 @@ class TargetConfig(_Section):
     dimer_total_weight: Annotated[float, Field(ge=0.0)] = 2.0
     dimer_energy_limit: Positive = 20.0
     """Dimers with a total interaction above this are left out, kcal/mol."""
+    charge_limits: dict[int, Positive] = {}
+    """Largest absolute charge of an atom by atomic number, e; larger ones are penalized."""
     monomer_energy_scale: Positive = 1.0
     monomer_energy_softening: Positive = 10.0
     """Energies are weighted by 1/(1 + E/softening), kcal/mol."""

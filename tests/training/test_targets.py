@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.targets.dimers import (
     DIMERS,
     DimerTarget,
+    charge_penalty,
     collate_dimers,
     dimer_losses,
     predict_dimers,
@@ -125,6 +127,15 @@ def test_missing_components_do_not_count(model: Model, library: MoleculeLibrary)
     losses = dimer_losses(predict_dimers(model, batch), batch, CONFIG)
     assert losses["total"].gt(0).all()
     assert all(losses[name].eq(0).all() for name in ("contact", "induction", "dispersion"))
+
+
+def test_charges_above_their_limit_are_penalized(model: Model, library: MoleculeLibrary) -> None:
+    parameters = model.network(library.batch([0, 1]))
+    charges = torch.zeros_like(parameters.charges)
+    charges[1, 3] = -1.2  # the carbon of methane
+    config = CONFIG.model_copy(update={"charge_limits": {1: 0.5, 6: 1.0}})
+    penalty = charge_penalty(replace(parameters, charges=charges), config)
+    assert penalty.tolist() == pytest.approx([0.0, huber(0.2 / CONFIG.charge_scale) / 2])
 
 
 def test_monomer_loss_against_hand_values(model: Model, library: MoleculeLibrary) -> None:

@@ -10,7 +10,8 @@ the loss of a dimer is the sum of pseudo-Huber(r/s) over
 - dispersion;
 - the total against the benchmark total.
 
-Components that the reference lacks are NaN and do not count.
+Components that the reference lacks are NaN and do not count. Where charges have limits,
+pseudo-Huber((|q| - limit)/charge_scale) of the atoms above theirs is added: without it a few sigma-hole dimers drive the charges of halomethanes to absurd values.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from openff_bytepol.free_atoms import FREE_ATOMS
 from openff_bytepol.graph import MolecularGraph
 from openff_bytepol.nn.model import Model
+from openff_bytepol.parameters import ParameterSet
 from openff_bytepol.potentials import InteractionComponents, Pairs, interaction_components
 from openff_bytepol.training.config import TargetConfig
 from openff_bytepol.training.labels.schema import VERSION, unit_field
@@ -107,7 +110,11 @@ class DimerTarget:
         return collate_dimers([self._rows[split][i] for i in items], self._library)
 
     def losses(self, model: Model, batch: DimerBatch) -> dict[str, Tensor]:
-        return dimer_losses(predict_dimers(model, batch), batch, self._config)
+        parameters = model.network(batch.graph)
+        losses = dimer_losses(dimer_energies(parameters, batch), batch, self._config)
+        if self._config.charge_limits:
+            losses["charge limits"] = charge_penalty(parameters, self._config)
+        return losses
 
     def describe(self, batch: DimerBatch) -> str:
         return ", ".join(batch.names)
@@ -141,10 +148,29 @@ def collate_dimers(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> 
 
 def predict_dimers(model: Model, batch: DimerBatch) -> InteractionComponents:
     """Components of every member, kcal/mol, (n_members, n_dimers)."""
-    parameters = gather_nonbonded(
-        model.network(batch.graph), batch.atoms, batch.pairs.atom_molecule
-    )
-    return interaction_components(parameters, batch.coordinates, pairs=batch.pairs)
+    return dimer_energies(model.network(batch.graph), batch)
+
+
+def dimer_energies(parameters: ParameterSet, batch: DimerBatch) -> InteractionComponents:
+    """Components from the parameters of the batch's distinct molecules, kcal/mol."""
+    placed = gather_nonbonded(parameters, batch.atoms, batch.pairs.atom_molecule)
+    return interaction_components(placed, batch.coordinates, pairs=batch.pairs)
+
+
+def charge_penalty(parameters: ParameterSet, config: TargetConfig) -> Tensor:
+    """Pseudo-Huber of (|q| - limit)/charge_scale, summed over atoms, per molecule.
+
+    Returns
+    -------
+    Tensor
+        (n_members,).
+    """
+    limits = torch.full((max(FREE_ATOMS) + 1,), torch.inf)
+    for number, bound in config.charge_limits.items():
+        limits[number] = bound
+    limit = limits[parameters.atomic_numbers]
+    excess = (parameters.charges.abs() - limit).clamp(min=0.0) / config.charge_scale
+    return robust(excess).sum(-1) / parameters.n_molecules
 
 
 def dimer_losses(

@@ -11,7 +11,8 @@ the loss of a dimer is the sum of pseudo-Huber(r/s) over
 - the total against the benchmark total.
 
 Components that the reference lacks are NaN and do not count. Where charges have limits,
-pseudo-Huber((|q| - limit)/charge_scale) of the atoms above theirs is added: without it a few sigma-hole dimers drive the charges of halomethanes to absurd values.
+pseudo-Huber((|q| - limit)/charge_scale) of the atoms above theirs is added: without it a
+few sigma-hole dimers drive the charges of halomethanes to absurd values.
 """
 
 from __future__ import annotations

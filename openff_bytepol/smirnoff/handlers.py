@@ -73,6 +73,12 @@ class BytePolHandler(ParameterHandler):
         super().__init__(**kwargs)
         extend_interchange()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from openff_bytepol.smirnoff.hooks import extend_interchange
+
+        self.__dict__.update(state)
+        extend_interchange()
+
     def check_handler_compatibility(self, other: ParameterHandler) -> None:
         """Two sections with one tag must agree in every attribute.
 

@@ -113,7 +113,7 @@ class BytePolProperTorsionCollection(SMIRNOFFProperTorsionCollection, DeferredCo
         placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
 
         def terms(predicted: PredictedMolecule) -> Terms:
-            return proper_terms(predicted.fixed_charge)
+            return proper_terms(predicted.fixed_charge, keep_flat=True)
 
         collection.defer(lambda c: fill(c, "ProperTorsions", placements, terms, proper_key))
         return collection
@@ -194,16 +194,26 @@ def angle_terms(predicted: PredictedMolecule) -> Terms:
     return Terms(parameters.angles.tolist(), columns)
 
 
-def proper_terms(parameters: ParameterSet | FixedChargeParameters) -> Terms:
+def proper_terms(
+    parameters: ParameterSet | FixedChargeParameters, *, keep_flat: bool = False
+) -> Terms:
     """Proper torsions of one molecule, terms without a barrier left out.
 
-    The first term of each torsion stays, whatever its barrier.
+    Linear groups have no other terms. Engines may not evaluate them at all: where four
+    atoms are exactly on a line, zero times an undefined gradient is no number.
+
+    Parameters
+    ----------
+    parameters
+        Parameters of the molecule.
+    keep_flat
+        Keep the first term of each torsion, whatever its barrier.
     """
     from openff_bytepol.parameters import PROPER_PERIODICITIES
 
     barriers = parameters.proper_k.numpy() * OPENMM_ENERGY
     kept = barriers != 0.0
-    kept[:, 0] = True
+    kept[:, 0] |= keep_flat
     torsion, column = np.nonzero(kept)
     periodicity = np.array(PROPER_PERIODICITIES)[column]
     columns = {

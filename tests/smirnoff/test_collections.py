@@ -96,7 +96,8 @@ def test_torsions_hold_both_barriers(name, interchange, placed):
         for row, barriers in zip(
             (source.propers + start).tolist(), source.proper_k.tolist(), strict=True
         ):
-            assert (*row, 1) in found
+            if name == "ProperTorsions":
+                assert (*row, 1) in found
             for n, barrier in enumerate(barriers, start=1):
                 assert found.get((*row, n), 0.0) == pytest.approx(barrier, rel=1e-6, abs=1e-12)
 

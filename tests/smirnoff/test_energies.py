@@ -6,7 +6,7 @@ import numpy as np
 import openmm
 import pytest
 import torch
-from openff.toolkit import Quantity
+from openff.toolkit import Molecule, Quantity
 
 from openff_bytepol import models
 from openff_bytepol.parameters import ParameterSet
@@ -186,3 +186,12 @@ def test_equilibrium_angles_stay_within_what_engines_accept(fixed):
         angles = fixed.create_interchange(cluster(smiles))["Angles"]
         values = [p.parameters["angle"].m_as("radian") for p in angles.potentials.values()]
         assert max(values) <= np.pi
+
+
+def test_exactly_linear_molecules_have_forces(polarizable):
+    acetylene = Molecule.from_mapped_smiles("[H:1][C:2]#[C:3][H:4]")
+    positions = np.outer([0.0, 1.06, 2.27, 3.33], [0.0, 0.0, 1.0])
+    acetylene.add_conformer(Quantity(positions, "angstrom"))
+    energies, forces = force_energies(polarizable.create_interchange([acetylene]))
+    assert np.isfinite(list(energies.values())).all()
+    assert np.isfinite(forces).all()

@@ -54,6 +54,24 @@ def test_loads_first_thing_in_a_process(load_plugins):
 
 
 @pytest.mark.slow
+def test_pickled_force_fields_keep_their_guards(polarizable, tmp_path):
+    (tmp_path / "force_field.pickle").write_bytes(pickle.dumps(polarizable))
+    code = (
+        "import pickle, pytest\n"
+        "from pathlib import Path\n"
+        f"f = pickle.loads(Path({str(tmp_path)!r}, 'force_field.pickle').read_bytes())\n"
+        "from openff.toolkit import Molecule\n"
+        "from openff_bytepol.exceptions import UserChargesError\n"
+        "water = Molecule.from_smiles('O')\n"
+        "with pytest.raises(UserChargesError):\n"
+        "    f.create_interchange([water], charge_from_molecules=[water])\n"
+        "assert f.create_interchange([water]).to_openmm().getNumParticles() == 3"
+    )
+    result = run_python(code)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.slow
 def test_toolkit_can_be_left_alone():
     code = (
         "from openff.toolkit import ForceField\n"

@@ -14,6 +14,8 @@ from openff_bytepol.cli.simulate import report, run_liquid
 
 _ACETONE = "CC(C)=O"
 _PACKED_DENSITY = 0.75
+_FRICTION = 10.0
+"""1/ps: strong, so that a picosecond brings the minimised box to its temperature."""
 
 
 def demo(
@@ -38,6 +40,7 @@ def demo(
     config = LiquidConfig(
         components=(Component(smiles=_ACETONE, copies=molecules),),
         density=_PACKED_DENSITY,
+        friction=_FRICTION,
         steps=steps,
         report_every=10,
         model=model,

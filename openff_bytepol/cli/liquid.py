@@ -31,6 +31,8 @@ RECORDS_FILE = "records.csv"
 TRAJECTORY_FILE = "trajectory.dcd"
 BOX_FILE = "box.pdb"
 _FILES = (CONFIG_FILE, INTERCHANGE_FILE, STATE_FILE, RECORDS_FILE, TRAJECTORY_FILE, BOX_FILE)
+_MINIMISATION = 100
+"""Iterations: enough to remove the bad contacts of packing."""
 
 
 class Component(BaseModel):
@@ -54,6 +56,8 @@ class LiquidConfig(BaseModel):
     """K"""
     pressure: Positive | None = 1.0
     """atm; None for constant volume."""
+    friction: Positive = 1.0
+    """Of the Langevin thermostat, 1/ps."""
     steps: Count = 1000
     """Time steps: of 2 fs, or of 1 fs with fixed charges and no constraints."""
     report_every: Count = 100
@@ -159,7 +163,11 @@ def make_liquid_simulation(interchange: Interchange, config: LiquidConfig) -> Si
     from openff_bytepol.interop.simulation import make_simulation
 
     return make_simulation(
-        interchange, temperature=config.temperature, pressure=config.pressure, seed=config.seed
+        interchange,
+        temperature=config.temperature,
+        pressure=config.pressure,
+        friction=config.friction,
+        seed=config.seed,
     )
 
 
@@ -189,7 +197,7 @@ def run(
         for record in records:
             on_record(record)
     else:
-        simulation.minimizeEnergy()
+        simulation.minimizeEnergy(maxIterations=_MINIMISATION)
         simulation.context.setVelocitiesToTemperature(config.temperature * unit.kelvin, config.seed)
         records.append(measure(simulation))
         _save(simulation, directory, records)

@@ -5,7 +5,17 @@ import pytest
 
 import openff_bytepol
 
-COMMANDS = ["demo", "parameterize", "energy", "export", "simulate", "models", "labels", "train"]
+COMMANDS = [
+    "demo",
+    "parameterize",
+    "energy",
+    "export",
+    "simulate",
+    "models",
+    "labels",
+    "train",
+    "evaluate",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

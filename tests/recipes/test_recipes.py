@@ -69,7 +69,7 @@ def test_export(recipe):
         folder, "export", "CCO", "O", *sizes, "--density", 0.85,
         "--to", "openmm,gromacs,amber", "--fixed", "--output", "mixture",
     )  # fmt: skip
-    for suffix in ("_system.xml", "_state.xml", ".cif", ".top", ".gro", ".prmtop", ".inpcrd"):
+    for suffix in ("_system.xml", "_state.xml", ".pdb", ".top", ".gro", ".prmtop", ".inpcrd"):
         assert (folder / f"mixture{suffix}").stat().st_size > 0
     output = run(folder, sys.executable, "compare_engines.py", "--copies", 30, 150)
     totals = [line for line in output.splitlines() if line.startswith("total")]

@@ -20,6 +20,10 @@ from openff_bytepol.units import COULOMB, KJ_PER_KCAL
 if TYPE_CHECKING:
     from openff.interchange import Interchange
 
+_CRASH: Final = (
+    "sander is known to do so with few molecules in a box shorter than about three cutoffs; "
+    "use a larger box, or none"
+)
 _TERMS: Final = {
     "E_bon": "bonds",
     "E_angle": "angles",
@@ -114,7 +118,8 @@ def _energy(sander: str, prefix: Path) -> EnergyReport:
         folder = Path(name)
         inputs = ["-i", f"{prefix}_energy.in", "-p", f"{prefix}.prmtop", "-c", f"{prefix}.inpcrd"]
         outputs = ["-o", "run.out", "-e", "run.mden", "-r", "run.rst"]
-        run_engine([sander, "-O", *inputs, *outputs], folder, log=folder / "run.out")
+        log = folder / "run.out"
+        run_engine([sander, "-O", *inputs, *outputs], folder, log=log, remedy=_CRASH)
         found = _read_mden((folder / "run.mden").read_text())
         version = re.search(r"Amber (\S+) SANDER", (folder / "run.out").read_text())
     terms = {k: KJ_PER_KCAL * value for k, value in collect_terms(_TERMS, found).items()}

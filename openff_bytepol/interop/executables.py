@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -46,12 +47,39 @@ def find_sander() -> str:
 
 
 def run_engine(
-    command: Sequence[str], folder: Path, text: str = "", log: Path | None = None
+    command: Sequence[str],
+    folder: Path,
+    text: str = "",
+    *,
+    log: Path | None = None,
+    remedy: str = "",
 ) -> None:
-    """Run an engine, which explains a failure in its log or on standard error."""
+    """Run an engine to its end.
+
+    Parameters
+    ----------
+    command
+        Executable and arguments.
+    folder
+        Where it runs.
+    text
+        Its standard input.
+    log
+        File in which it explains a failure; standard error where None.
+    remedy
+        Advice for the case that it crashes.
+
+    Raises
+    ------
+    EngineError
+        If it fails, with the end of what it said.
+    """
     finished = subprocess.run(
         command, cwd=folder, input=text, capture_output=True, text=True, check=False
     )
+    if finished.returncode < 0:
+        name = signal.Signals(-finished.returncode).name
+        raise EngineError(f"{command[0]} crashed ({name}). {remedy}".strip())
     if finished.returncode:
         said = log.read_text() if log and log.exists() else finished.stderr or finished.stdout
         raise EngineError(

@@ -16,20 +16,31 @@ ELECTRONEGATIVITY = {"H": 2.2, "C": 2.55, "N": 3.04, "O": 3.44, "F": 3.98, "P": 
 
 
 @cache
-def sage(name: str = "openff_unconstrained-2.2.1.offxml") -> ForceField:
+def force_field_named(name: str) -> ForceField:
     return ForceField(name)
+
+
+def sage(name: str = "openff_unconstrained-2.2.1.offxml") -> ForceField:
+    """A force field that is not ours, for what ours has not (constraints, virtual sites)."""
+    return force_field_named(name)
 
 
 @cache
 def molecule(smiles: str, noise: float = 0.05) -> Molecule:
-    """A strained conformer, with charges from electronegativity for force fields without any."""
+    """A strained conformer."""
     made = Molecule.from_smiles(smiles, allow_undefined_stereo=True)
     made.generate_conformers(n_conformers=1)
     shake = np.random.default_rng(made.n_atoms).normal(0.0, noise, (made.n_atoms, 3))
     if made.n_atoms > 1:
         made.conformers[0] += Quantity(shake, "angstrom")
-    made.partial_charges = Quantity(_charges(made), "elementary_charge")
     return made
+
+
+def charged(made: Molecule) -> Molecule:
+    """A copy with charges from electronegativities, for force fields without any."""
+    copy = Molecule(made)
+    copy.partial_charges = Quantity(_charges(made), "elementary_charge")
+    return copy
 
 
 def _charges(made: Molecule) -> np.ndarray:
@@ -54,7 +65,7 @@ def interchange(
     box: Sequence[float] | np.ndarray | None = None,
     force_field: ForceField | None = None,
 ) -> Interchange:
-    """Randomly turned copies on a grid; box edges or vectors in Å."""
+    """Randomly turned copies on a grid, by default of bytepol-fixed; box in Å."""
     kinds = [molecule(m) if isinstance(m, str) else m for m in molecules]
     copies = [m for m, n in zip(kinds, counts or [1] * len(kinds), strict=True) for _ in range(n)]
     vectors = None
@@ -72,12 +83,16 @@ def interchange(
         centred = copy.conformers[0].m_as("angstrom")
         centred = centred - centred.mean(axis=0)
         positions.append(centred @ rotation + (point + 0.5) @ spacing)
+    topology = Topology.from_molecules(copies)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        made = (force_field or sage()).create_interchange(
-            Topology.from_molecules(copies),
-            charge_from_molecules=list({m.to_hill_formula(): m for m in kinds}.values()),
-        )
+        if force_field is None:
+            made = force_field_named("bytepol-fixed.offxml").create_interchange(topology)
+        elif "BytePolBonds" in force_field.registered_parameter_handlers:
+            made = force_field.create_interchange(topology)
+        else:
+            distinct = {m.to_smiles(): charged(m) for m in kinds}.values()
+            made = force_field.create_interchange(topology, charge_from_molecules=[*distinct])
     made.positions = Quantity(np.vstack(positions), "angstrom")
     if vectors is not None:
         made.box = Quantity(vectors, "angstrom")

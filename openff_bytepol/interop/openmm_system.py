@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import openmm
@@ -89,6 +90,7 @@ def create_system(
     return system
 
 
+@cache
 def _mass(atomic_number: int) -> float:
     mass = app.Element.getByAtomicNumber(atomic_number).mass
     return float(mass.value_in_unit(unit.dalton))

@@ -26,6 +26,9 @@ from openff_bytepol.training.targets.dimers import DimerTarget
 NEAR_EQUILIBRIUM = 20.0
 """Dimers with less exchange than this count as near equilibrium, kcal/mol."""
 
+SMALLEST_SUBSET = 15
+"""Subsets with fewer dimers are left out of the Markdown table."""
+
 
 def write_report(
     model: Model, targets: Mapping[str, Target], config: TrainingConfig, folder: Path
@@ -58,7 +61,7 @@ def write_report(
     responses = config.data_path(config.evaluation.gscdb)
     if responses.is_file():
         report["response"] = response_summary(evaluate_response(model, read_responses(responses)))
-    (folder / "report.json").write_text(json.dumps(report, indent=2))
+    (folder / "report.json").write_text(json.dumps(_finite(report), indent=2))
     return _markdown(report)
 
 
@@ -137,6 +140,13 @@ def plot_parity(errors: DimerErrors, path: Path) -> None:
     plt.close(figure)
 
 
+def _finite(value: Any) -> Any:
+    """The same with None for NaN, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
 def _markdown(report: dict[str, Any]) -> str:
     lines = ["## Errors on held-out data", ""]
     data = report["data"]
@@ -147,9 +157,13 @@ def _markdown(report: dict[str, Any]) -> str:
         lines += ["Dimers of monomer pairs not trained on, mean absolute errors in kcal/mol:", ""]
         lines += ["| dimers | n | " + " | ".join(COMPONENTS) + " |"]
         lines += ["|" + "---|" * (len(COMPONENTS) + 2)]
-        groups = report["dimers"]["groups"] | report["dimers"]["subsets"]
+        subsets = report["dimers"]["subsets"]
+        large = {name: errors for name, errors in subsets.items() if errors["n"] >= SMALLEST_SUBSET}
+        groups = report["dimers"]["groups"] | large
         for name, errors in groups.items():
-            values = " | ".join(f"{errors[c]:.2f}" for c in COMPONENTS)
+            values = " | ".join(
+                "–" if np.isnan(errors[c]) else f"{errors[c]:.2f}" for c in COMPONENTS
+            )
             lines.append(f"| {name} | {errors['n']} | {values} |")
         lines.append("")
     if "torsions" in report:

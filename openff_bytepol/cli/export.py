@@ -64,6 +64,7 @@ def export(
     with --fixed, hold its fixed-charge projection.
     """
     engines = _parse(to)
+    _check_absent(prefix, engines, overwrite=force)
     topology = build_topology(
         molecules, copies=copies or (), density=density, box=box, templates=template or ()
     )
@@ -97,15 +98,21 @@ def write_all(
     from openff_bytepol.interop.amber import export_amber
     from openff_bytepol.interop.gromacs import export_gromacs
     from openff_bytepol.interop.openmm_files import export_openmm
-    from openff_bytepol.interop.outputs import check_absent
 
     writers = {
         Engine.OPENMM: export_openmm,
         Engine.GROMACS: export_gromacs,
         Engine.AMBER: export_amber,
     }
-    check_absent([Path(f"{prefix}{_MAIN_FILE[engine]}") for engine in engines], overwrite=overwrite)
+    _check_absent(prefix, engines, overwrite=overwrite)
     return {
         engine.value: writers[engine](interchange, prefix, overwrite=overwrite)
         for engine in engines
     }
+
+
+def _check_absent(prefix: Path, engines: list[Engine], *, overwrite: bool) -> None:
+    from openff_bytepol.interop.outputs import check_absent
+
+    paths = [Path(f"{prefix}{_MAIN_FILE[engine]}") for engine in engines]
+    check_absent(paths, overwrite=overwrite)

@@ -40,7 +40,7 @@ def test_fixed_charges_in_openmm(bytepol, tmp_path):
 def test_vacuum_to_gromacs_says_what_to_do(bytepol, tmp_path):
     finished = bytepol("export", "O", "--to", "gromacs", "--output", tmp_path / "water")
     assert finished.code == 1
-    assert finished.messages.startswith("ExportError")
+    assert "\nExportError" in finished.messages
     assert "box" in finished.messages
     assert not list(tmp_path.iterdir())
 
@@ -50,7 +50,6 @@ def test_vacuum_to_gromacs_says_what_to_do(bytepol, tmp_path):
     [
         (["CCO", "O"], "--density"),
         (["CCO", "O", "--copies", 3, "--density", 0.8], "--copies"),
-        (["O", "--copies", 100, "--density", 30.0], "lower the density"),
         (["O", "--box", 12], "cutoff"),
     ],
 )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom
+from scipy.linalg.lapack import dposv
 
 from openff_bytepol.projection.source import Source
 
@@ -59,10 +60,10 @@ def _embed(mol: Chem.Mol) -> Floats | None:
             return None
         for random in (False, True):
             options = rdDistGeom.KDG()
-            options.randomSeed = _SEED
-            options.optimizerForceTol = _EMBEDDING_TOLERANCE
-            options.maxIterations = _MAX_ATTEMPTS
-            options.useRandomCoords = random
+            options.randomSeed = _SEED  # type: ignore[assignment]
+            options.optimizerForceTol = _EMBEDDING_TOLERANCE  # type: ignore[assignment]
+            options.maxIterations = _MAX_ATTEMPTS  # type: ignore[assignment]
+            options.useRandomCoords = random  # type: ignore[assignment]
             if rdDistGeom.EmbedMolecule(canonical, options) == 0:
                 return np.array(canonical.GetConformer().GetPositions())
     return None
@@ -91,9 +92,10 @@ def _relax(source: Source, xyz: Floats) -> Floats:
         jacobian = np.zeros((len(first), n_atoms, 3))
         jacobian[rows, first] = unit
         jacobian[rows, second] = -unit
-        jacobian = jacobian.reshape(len(first), -1)
-        normal = jacobian.T @ jacobian
+        flat = jacobian.reshape(len(first), -1)
+        normal = flat.T @ flat
         normal[np.diag_indices(3 * n_atoms)] += _DAMPING
-        step = np.linalg.solve(normal, jacobian.T @ (weight * (r - target)))
+        _, step, _ = dposv(normal, flat.T @ (weight * (r - target)))
         xyz = xyz - step.reshape(n_atoms, 3)
-    return xyz - xyz.mean(axis=0)
+    centred: Floats = xyz - xyz.mean(axis=0)
+    return centred

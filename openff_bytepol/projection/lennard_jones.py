@@ -89,7 +89,8 @@ def _wells(curves: VdwCurves) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     is_minimum = (inner < energy[:-2]) & (inner <= energy[2:]) & (inner < -NO_EPSILON)
     place = len(inner) - 1 - is_minimum[::-1].argmax(axis=0)
     r = _root(curves.slope, _WELL_GRID[place], _WELL_GRID[place + 2])
-    return r, np.maximum(-curves.energy(r), NO_EPSILON), is_minimum.any(axis=0)
+    depth: Floats = np.maximum(-curves.energy(r), NO_EPSILON)
+    return r, depth, np.asarray(is_minimum.any(axis=0))
 
 
 def _walls(curves: VdwCurves, epsilon: Floats) -> tuple[Floats, NDArray[np.bool_]]:
@@ -101,7 +102,7 @@ def _walls(curves: VdwCurves, epsilon: Floats) -> tuple[Floats, NDArray[np.bool_
     place = np.maximum(above.argmax(axis=0), 1)
     r = _root(lambda r: CONTACT_ENERGY - curves.energy(r), _WALL_GRID[place], _WALL_GRID[place - 1])
     x = 0.5 + np.sqrt(0.25 + CONTACT_ENERGY / (4.0 * epsilon))
-    return r * x ** (1.0 / 6.0), above.any(axis=0)
+    return r * x ** (1.0 / 6.0), np.asarray(above.any(axis=0))
 
 
 def _root(function: Callable[[Floats], Floats], low: Floats, high: Floats) -> Floats:

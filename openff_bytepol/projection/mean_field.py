@@ -133,11 +133,13 @@ def liquid_dipoles(source: Source, xyz: Floats, gas: GasResponse, permittivity: 
     field = gas.field - (sources.sum(axis=1)[:, None] * xyz - sources @ xyz)
     reaction = _blocks(c3, 3.0 * (1.0 - decay / _GK) * c3 / f2, vectors)
     dipoles, _ = dpotrs(_factorize(source, gas.matrix - reaction), field.ravel(), lower=True)
-    return dipoles.reshape(-1, 3)
+    moments: Floats = dipoles.reshape(-1, 3)
+    return moments
 
 
 def _factorize(source: Source, matrix: Floats) -> Floats:
     """Lower Cholesky factor; the upper triangle is not defined."""
+    factor: Floats
     factor, failed = dpotrf(matrix, lower=True)
     if failed:
         raise PolarizationCatastropheError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -35,6 +36,11 @@ class Rotor:
     fixed: Indices
     moving: Indices
     propers: Indices
+
+    @cached_property
+    def order(self) -> Indices:
+        """Atoms of the fixed, then of the moving part."""
+        return np.concatenate([self.fixed, self.moving])
 
     def matrices(self, xyz: Floats, angles: Floats) -> Floats:
         """Rotation matrices about the axis for angles in rad; (n_angles, 3, 3)."""
@@ -121,7 +127,8 @@ def dihedrals(xyz: Floats, propers: Indices) -> Floats:
     a, b, c = (xyz.T[:, propers[:, n + 1]] - xyz.T[:, propers[:, n]] for n in range(3))
     m, n = _cross(a, b), _cross(b, c)
     sine = (a * n).sum(axis=0) * np.sqrt((b * b).sum(axis=0))
-    return np.arctan2(sine, (m * n).sum(axis=0))
+    angles: Floats = np.arctan2(sine, (m * n).sum(axis=0))
+    return angles
 
 
 def _cross(a: Floats, b: Floats) -> Floats:

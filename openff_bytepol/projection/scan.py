@@ -23,7 +23,7 @@ from openff_bytepol.units import COULOMB
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-ANGLES: Final = np.arange(9) * (2.0 * np.pi / 9.0)
+ANGLES: Final[Floats] = np.arange(9.0) * (2.0 * np.pi / 9.0)
 """Rotations of a scan, rad: just enough for a period of 90°."""
 
 
@@ -102,13 +102,15 @@ class RotorScan:
         return self._sum(energy)
 
     def _scale(self, factor_14: float) -> Floats:
-        return np.array([0.0, 0.0, 0.0, factor_14, 1.0, 1.0])[self._bonds]
+        scale: Floats = np.array([0.0, 0.0, 0.0, factor_14, 1.0, 1.0])[self._bonds]
+        return scale
 
     def _products(self, charges: Floats) -> Floats:
-        return COULOMB * charges[self._first] * charges[self._second]
+        products: Floats = COULOMB * charges[self._first] * charges[self._second]
+        return products
 
     def _sum(self, values: Floats) -> Floats:
-        return np.add.reduceat(values, self._starts, axis=1).T
+        return np.add.reduceat(values, list(self._starts), axis=1).T
 
     def _turn(self, xyz: Floats) -> tuple[list[_Turned], Floats]:
         square = np.empty((len(ANGLES), len(self._first)))
@@ -134,13 +136,22 @@ class RotorScan:
         ):
             block = kernel[:, self._starts[n] : self._stops[n]]
             block = block.reshape(len(ANGLES), len(rotor.fixed), len(rotor.moving))
-            from_moving = block * charges[rotor.moving]
-            at_fixed = from_moving.sum(axis=2)[..., None] * fixed - from_moving @ moving
-            from_fixed = block.transpose(0, 2, 1) * charges[rotor.fixed]
-            at_moving = from_fixed.sum(axis=2)[..., None] * moving - from_fixed @ fixed
+            at_fixed = _fields(block, fixed, moving, charges[rotor.moving])
+            at_moving = _fields(block.transpose(0, 2, 1), moving, fixed, charges[rotor.fixed])
             at_moving = at_moving @ matrices  # in the frame that turns with them
-            fields[n][:, rotor.fixed] = at_fixed - at_fixed[0]
-            fields[n][:, rotor.moving] = at_moving - at_moving[0]
+            fields[n, :, rotor.order] = np.concatenate([at_fixed, at_moving], 1).swapaxes(0, 1)
+        fields -= fields[:, :1]
         flat = (fields + gas.field).reshape(-1, 3 * n_atoms)
         energy = -0.5 * COULOMB * ((flat @ gas.inverse) * flat).sum(axis=1)
-        return energy.reshape(len(self._rotors), len(ANGLES))
+        energies: Floats = energy.reshape(len(self._rotors), len(ANGLES))
+        return energies
+
+
+def _fields(kernel: Floats, at: Floats, sources: Floats, charges: Floats) -> Floats:
+    """Fields sum_j kernel_ij·q_j·(r_i - r_j); (n_angles, n_at, 3)."""
+    moments = np.empty((*sources.shape[:-1], 4))
+    moments[..., :3] = sources * charges[:, None]
+    moments[..., 3] = charges
+    sums = kernel @ moments
+    fields: Floats = sums[..., 3:] * at - sums[..., :3]
+    return fields

@@ -35,7 +35,8 @@ class Source:
     distances
         Number of bonds between atoms, (n_atoms, n_atoms).
 
-    The other arrays are those of `ParameterSet`.
+    The other arrays are those of `ParameterSet`; bonds are sorted, angles and propers stand
+    in the order of the parameters.
     """
 
     smiles: str
@@ -96,8 +97,8 @@ class Source:
         error = total - arrays["charges"].sum()
         if abs(error) > _MAX_CHARGE_ERROR:
             raise ParameterError(
-                f"the charges of molecule '{smiles}' add up to {arrays['charges'].sum():.6f} e, but "
-                f"its formal charge is {total} e; use parameters made for this molecule"
+                f"the charges of molecule '{smiles}' add up to {total - error:.6f} e, but its "
+                f"formal charge is {total} e; use parameters made for this molecule"
             )
         arrays["charges"] = arrays["charges"] + error / len(order)
         terms = {
@@ -108,6 +109,10 @@ class Source:
             name: getattr(parameters, name).detach().double().cpu().numpy()
             for name in ("bond_r0", "angle_theta0", "proper_k")
         }
+        bonds = np.sort(terms["bonds"], axis=1)
+        sorted_bonds = np.lexsort((bonds[:, 1], bonds[:, 0]))
+        terms["bonds"] = bonds[sorted_bonds]
+        values["bond_r0"] = values["bond_r0"][sorted_bonds]
         return cls(
             smiles=smiles,
             order=order,

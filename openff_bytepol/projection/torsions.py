@@ -31,7 +31,7 @@ _ANGLE_ENERGY: Final = 1.0
 _STATE_ENERGY: Final = 3.0
 """E0 of the weights along a scan and between scans, kcal/mol."""
 
-_PENALTY: Final = 0.03
+_PENALTY: Final = 0.1
 """rho, dimensionless."""
 
 _SAMPLING_ENERGY: Final = 1.0

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from openff.interchange import Interchange
+from openff.units import Quantity
 
 from openff_bytepol.exceptions import MissingDependencyError
 from openff_bytepol.interop.amber import WIDEST_ANGLE, export_amber
@@ -69,7 +70,7 @@ def clipped_angles(system: FixedChargeSystem) -> float:
         for atoms, (k, theta0) in zip(angles.atoms + offset, angles.values, strict=True):
             first, centre, last = system.positions[atoms]
             u, v = first - centre, last - centre
-            theta = math.acos(u @ v / np.linalg.norm(u) / np.linalg.norm(v))
+            theta = math.acos(max(u @ v / np.linalg.norm(u) / np.linalg.norm(v), -1.0))
             seen = min(theta, WIDEST_ANGLE)
             change += k / 2 * ((seen - theta0) ** 2 - (theta - theta0) ** 2)
     return KJ_PER_KCAL * change
@@ -111,6 +112,21 @@ def test_molecule_in_gromacs(smiles: str) -> None:
 @pytest.mark.parametrize("smiles", MOLECULES.values(), ids=MOLECULES)
 def test_molecule_in_amber(smiles: str) -> None:
     check_amber(interchange([smiles]))
+
+
+@pytest.mark.gromacs
+@pytest.mark.amber
+def test_exactly_straight_chain() -> None:
+    """Dihedrals along it have no value; those that carry 1-4 pairs must not yield NaN."""
+    system = interchange(["CC#CC"])
+    positions = np.zeros((10, 3))
+    positions[:4, 0] = [-2.07, -0.6, 0.6, 2.07]
+    turns = 2.0 * np.pi * np.arange(3) / 3.0
+    methyl = np.stack([np.full(3, 2.43), 1.03 * np.cos(turns), 1.03 * np.sin(turns)], axis=1)
+    positions[4:7], positions[7:] = methyl * [-1.0, 1.0, 1.0], methyl
+    system.positions = Quantity(positions, "angstrom")
+    check_gromacs(system)
+    check_amber(system)
 
 
 @pytest.mark.gromacs

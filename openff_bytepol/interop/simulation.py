@@ -50,8 +50,8 @@ def make_simulation(
     Polarizable systems take two steps of bonded and 1-4 and 1-5 terms in every step of the
     rest (``MTSLangevinIntegrator``); fixed-charge systems a ``LangevinMiddleIntegrator``.
     ``AmoebaMultipoleForce`` has no fast kernel for processors: there, one force call takes
-    about 0.2 s for 640 atoms and 1 s for 2,000 (three times that where ``induction_14`` is
-    neither 0 nor 1), so that anything long needs CUDA, HIP or OpenCL.
+    about 0.2 s for 640 atoms, 1 s for 2,000 and 4 s for 5,000 (three times that where
+    ``induction_14`` is neither 0 nor 1), so that anything long needs CUDA, HIP or OpenCL.
 
     Parameters
     ----------
@@ -180,11 +180,15 @@ def _log_speed(system: openmm.System, platform: openmm.Platform) -> None:
     logger.info("running on OpenMM platform %s", platform.getName())
     n_particles = system.getNumParticles()
     slow = platform.getName() in ("CPU", "Reference")
-    if slow and is_polarizable(system) and n_particles > _LARGE_FOR_PROCESSORS:
-        logger.warning(
-            "%d polarizable atoms on platform %s: OpenMM has no fast multipole kernel for "
-            "processors, so expect %.1g s or more per step; use CUDA, HIP or OpenCL on a GPU",
-            n_particles,
-            platform.getName(),
-            3e-4 * n_particles,
-        )
+    if not slow or not is_polarizable(system) or n_particles < _LARGE_FOR_PROCESSORS:
+        return
+    seconds = (n_particles / 2000) ** 1.4
+    if any(isinstance(force, openmm.CustomCVForce) for force in system.getForces()):
+        seconds *= 3
+    logger.warning(
+        "%d polarizable atoms on platform %s: OpenMM has no fast multipole kernel for "
+        "processors, so expect about %.1g s per step; use CUDA, HIP or OpenCL on a GPU",
+        n_particles,
+        platform.getName(),
+        seconds,
+    )

@@ -10,9 +10,10 @@ import openmm
 import pytest
 from openmm import app, unit
 
-from openff_bytepol import make_simulation
+from openff_bytepol import make_simulation, predict
 from openff_bytepol.exceptions import CutoffError, EngineError, ForceFieldError
 from openff_bytepol.interop.openmm_forces import FAST_GROUP, SLOW_GROUP
+from openff_bytepol.interop.openmm_multipoles import MULTIPOLES
 from openff_bytepol.interop.openmm_system import create_system
 from openff_bytepol.interop.platforms import choose_platform
 from openff_bytepol.settings import NonbondedSettings
@@ -234,3 +235,33 @@ def test_slow_platforms_are_announced(reference_data, caplog):
     with caplog.at_level(logging.WARNING):
         make_simulation(system, topology, platform="CPU")
     assert "use CUDA, HIP or OpenCL" in caplog.text
+
+
+def test_polarizable_interchange():
+    """One line from an Interchange to polarizable dynamics; energies as from `create_system`."""
+    toolkit = pytest.importorskip("openff.toolkit")
+    molecule = toolkit.Molecule.from_smiles("CC(C)=O")
+    molecule.generate_conformers(n_conformers=1)
+    topology = molecule.to_topology()
+    topology.box_vectors = toolkit.unit.Quantity(np.diag([22.0] * 3), "angstrom")
+    with pytest.warns(UserWarning, match="polarizable in OpenMM only"):
+        interchange = toolkit.ForceField("bytepol.offxml").create_interchange(topology)
+    simulation = make_simulation(interchange, seed=1, pressure=1.0, platform="CPU")
+    assert isinstance(simulation.integrator, openmm.MTSLangevinIntegrator)
+    groups = {force.getName(): force.getForceGroup() for force in simulation.system.getForces()}
+    assert groups["HarmonicBondForce"] == FAST_GROUP
+    assert groups[MULTIPOLES] == SLOW_GROUP
+    collection = interchange["BytePolNonbonded"]
+    parameters = predict([molecule])
+    expected = create_system(
+        parameters,
+        [(0, range(molecule.n_atoms))],
+        box=[22.0] * 3,
+        cutoff=collection.cutoff.m_as("angstrom"),
+        switch_distance=(collection.cutoff - collection.switch_width).m_as("angstrom"),
+    )
+    positions = interchange.positions.m_as("angstrom")
+    assert energy(simulation.system, positions) == pytest.approx(
+        energy(expected, positions), abs=1e-5
+    )
+    simulation.step(2)

@@ -38,7 +38,7 @@ def test_torch_and_openmm_agree_term_by_term(bytepol, sdf):
 @pytest.mark.gromacs
 @pytest.mark.amber
 def test_engines_of_fixed_charges_agree(bytepol, sdf):
-    arguments = ["energy", sdf, "--box", 40, "--engines", "openmm-fixed,gromacs,amber", "--json"]
+    arguments = ["energy", sdf, "--box", 20, "--engines", "openmm-fixed,gromacs,amber", "--json"]
     engines = bytepol(*arguments).document["engines"]
     totals = [engine["total"] for engine in engines.values()]
     assert np.ptp(totals) < 0.05

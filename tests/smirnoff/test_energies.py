@@ -59,7 +59,7 @@ def test_polarizable_system_has_the_energy_of_the_model(polarizable, smiles):
     }
     for name, value in terms.items():
         assert found[name] == pytest.approx(float(value) * KJ_PER_KCAL, abs=1e-4), name
-    assert np.abs(found_forces - forces.numpy() * OPENMM_FORCE).max() < 2e-3
+    assert np.abs(found_forces - forces.numpy() * OPENMM_FORCE).max() < 6e-3
 
 
 @pytest.mark.parametrize("smiles", SYSTEMS.values(), ids=SYSTEMS)

@@ -107,14 +107,22 @@ def offxml(
 
 
 def _save(model: Any, output: Path, force: bool, as_json: bool) -> None:
+    """Write a model with both of its force fields beside it."""
     from openff_bytepol.models import save_model
+    from openff_bytepol.smirnoff.writing import write_offxml
 
     directory = save_model(model, output, name=output.name, overwrite=force)
+    force_fields = [
+        write_offxml(directory, directory / name, fixed=fixed)
+        for name, fixed in (("forcefield.offxml", False), ("forcefield-fixed.offxml", True))
+    ]
     if as_json:
-        print_json(_describe(model.name, directory, model))
+        print_json(
+            _describe(model.name, directory, model) | {"force_fields": list(map(str, force_fields))}
+        )
         return
-    messages.print(f"wrote {escape(str(directory))}", soft_wrap=True)
-    messages.print(f"load it with [bold]openff_bytepol.load_model({str(directory)!r})[/]")
+    print_files([directory, *force_fields])
+    messages.print(f"use it with [bold]ForceField({str(force_fields[0])!r})[/]", soft_wrap=True)
 
 
 def _describe(name: str, directory: Path, model: Any) -> dict[str, Any]:

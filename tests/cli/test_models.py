@@ -1,4 +1,6 @@
+import openmm
 import pytest
+from openff.toolkit import ForceField, Molecule
 
 from openff_bytepol import load_model
 
@@ -28,6 +30,23 @@ def test_import_and_use_a_published_checkpoint(bytepol, reference_data, tmp_path
     assert again.code == 1
     assert again.messages.startswith("OutputExistsError")
     assert bytepol("models", "import", source, "--output", output, "--force").code == 0
+
+
+def test_imported_force_fields_run(bytepol, reference_data, tmp_path):
+    source = reference_data / "reference" / "byteff_pol_checkpoint"
+    output = tmp_path / "imported"
+    written = bytepol("models", "import", source, "--output", output, "--json").document
+    polarizable, fixed = written["force_fields"]
+    topology = Molecule.from_smiles("CCO").to_topology()
+    system = (
+        ForceField(polarizable)
+        .create_interchange(topology)
+        .to_openmm(combine_nonbonded_forces=False)
+    )
+    (multipoles,) = (f for f in system.getForces() if isinstance(f, openmm.CustomCVForce))
+    assert multipoles.getNumCollectiveVariables() == 3
+    system = ForceField(fixed).create_interchange(topology).to_openmm()
+    assert any(isinstance(f, openmm.NonbondedForce) for f in system.getForces())
 
 
 def test_import_of_something_else(bytepol, tmp_path):

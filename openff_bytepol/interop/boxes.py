@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from openff_bytepol.exceptions import ChemistryError, EngineError, MissingDependencyError
+from openff_bytepol.exceptions import (
+    ChemistryError,
+    EngineError,
+    MissingDependencyError,
+    ParameterError,
+)
 
 if TYPE_CHECKING:
     from openff.toolkit import Molecule, Topology
 
+_LARGEST_DENSITY = 4.0
+"""g/cm³; Packmol would try for hours."""
 _TOLERANCE = 1.8
 """Closest distance of two molecules in a packed box, Å."""
 
@@ -48,7 +55,14 @@ def pack_box(molecules: Sequence[Molecule], copies: Sequence[int], *, density: f
         If Packmol finds no arrangement.
     MissingDependencyError
         If Packmol is not installed.
+    ParameterError
+        If the density is not that of a liquid.
     """
+    if not 0.0 < density <= _LARGEST_DENSITY:
+        raise ParameterError(
+            f"{density:g} g/cm³ is not the density of a molecular liquid; densities are in "
+            f"g/cm³, up to {_LARGEST_DENSITY:g}"
+        )
     from openff.interchange.components._packmol import pack_box as run_packmol
     from openff.interchange.exceptions import PACKMOLRuntimeError
     from openff.units import Quantity

@@ -50,6 +50,7 @@ def test_vacuum_to_gromacs_says_what_to_do(bytepol, tmp_path):
     [
         (["CCO", "O"], "--density"),
         (["CCO", "O", "--copies", 3, "--density", 0.8], "--copies"),
+        (["O", "--copies", 100, "--density", 997], "g/cm³"),
         (["O", "--box", 12], "cutoff"),
     ],
 )

@@ -22,14 +22,14 @@ from openff_bytepol.projection.source import Source
 
 Floats = NDArray[np.float64]
 
-_SIGMA: Final = 1.0
-"""Width of the Gaussians, Å: that of an atom's electron density."""
+_SIGMA: Final = 0.7
+"""Width of the Gaussians, Å: about half of a bond."""
 
 _DIPOLE_WEIGHT: Final = 1.0
 """Of squared dipole errors, Å⁻³."""
 
-_PENALTY: Final = 0.003
-"""On squared flows, Å⁻¹."""
+_PENALTY: Final = 0.1
+"""On squared flows, Å⁻¹: keeps flows between buried atoms from following the conformer."""
 
 
 def charge_shifts(source: Source, conformers: Floats, dipoles: Floats) -> Floats:

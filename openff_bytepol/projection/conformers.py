@@ -14,7 +14,7 @@ from openff_bytepol.projection.source import Source
 
 Floats = NDArray[np.float64]
 
-_SEED: Final = 2508
+SEED: Final = 2508
 _EMBEDDING_TOLERANCE: Final = 0.0135
 _MAX_ATTEMPTS: Final = 20
 _RELAXATION_STEPS: Final = 6
@@ -22,7 +22,7 @@ _ANGLE_WEIGHT: Final = 0.3
 _DAMPING: Final = 0.01
 
 
-def make_conformer(source: Source, mol: Chem.Mol) -> Floats | None:
+def make_conformer(source: Source, mol: Chem.Mol, seed: int = SEED) -> Floats | None:
     """One conformer with the bond lengths and angles of the model.
 
     Parameters
@@ -31,6 +31,8 @@ def make_conformer(source: Source, mol: Chem.Mol) -> Floats | None:
         The molecule.
     mol
         The same molecule in any atom order, sanitized, with explicit hydrogens.
+    seed
+        Of the random numbers of distance geometry.
 
     Returns
     -------
@@ -40,11 +42,11 @@ def make_conformer(source: Source, mol: Chem.Mol) -> Floats | None:
     """
     if source.n_atoms == 1:
         return np.zeros((1, 3))
-    embedded = _embed(mol)
+    embedded = _embed(mol, seed)
     return None if embedded is None else _relax(source, embedded)
 
 
-def _embed(mol: Chem.Mol) -> Floats | None:
+def _embed(mol: Chem.Mol, seed: int) -> Floats | None:
     """Distance geometry with flat rings and straight triple bonds, always the same.
 
     The molecule is written as canonical SMILES and read again, so that atoms, bonds and
@@ -60,7 +62,7 @@ def _embed(mol: Chem.Mol) -> Floats | None:
             return None
         for random in (False, True):
             options = rdDistGeom.KDG()
-            options.randomSeed = _SEED  # type: ignore[assignment]
+            options.randomSeed = seed  # type: ignore[assignment]
             options.optimizerForceTol = _EMBEDDING_TOLERANCE  # type: ignore[assignment]
             options.maxIterations = _MAX_ATTEMPTS  # type: ignore[assignment]
             options.useRandomCoords = random  # type: ignore[assignment]

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from openff_bytepol.exceptions import ParameterError
-from openff_bytepol.graph.chemistry import standard_molecule
 from openff_bytepol.parameters import ParameterSet
 from openff_bytepol.projection.charges import charge_shifts
 from openff_bytepol.projection.conformers import make_conformer
@@ -19,7 +18,7 @@ from openff_bytepol.projection.lennard_jones import lennard_jones
 from openff_bytepol.projection.mean_field import gas_response, liquid_dipoles
 from openff_bytepol.projection.rotors import find_rotors
 from openff_bytepol.projection.scan import RotorScan
-from openff_bytepol.projection.source import Source
+from openff_bytepol.projection.source import Source, flat_molecule
 from openff_bytepol.projection.torsions import State, fit_torsions, next_conformer, scan_state
 
 Floats = NDArray[np.float64]
@@ -82,7 +81,7 @@ def project_fixed_charge(
     if permittivity < 1.0:
         raise ParameterError(f"a relative permittivity of {permittivity} is below 1")
     parameters = parameters.mean().detach().to("cpu", torch.float64)
-    mol = standard_molecule(molecule, frozenset(parameters.atomic_numbers.tolist()))
+    mol = flat_molecule(parameters, molecule)
     source = Source.read(parameters, mol)
     sigmas, epsilons = lennard_jones(source)
     charges, proper_k = source.charges, source.proper_k

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
 from openff_bytepol.exceptions import ParameterError
+from openff_bytepol.graph.chemistry import standard_molecule
 from openff_bytepol.graph.symmetry import refined_classes
 from openff_bytepol.parameters import ATOM_PARAMETERS, ParameterSet
 from openff_bytepol.settings import NonbondedSettings
@@ -123,6 +125,21 @@ class Source:
             **terms,
             **values,
         )
+
+
+def flat_molecule(parameters: ParameterSet, molecule: Any) -> Chem.Mol:
+    """RDKit molecule without stereochemistry and conformers, atoms in the given order.
+
+    Parameters know no stereochemistry, so that stereoisomers share one projection.
+
+    Raises
+    ------
+    ChemistryError
+        If the molecule cannot be read.
+    """
+    mol = standard_molecule(molecule, frozenset(parameters.atomic_numbers.tolist()))
+    Chem.RemoveStereochemistry(mol)
+    return mol
 
 
 def _canonical_order(mol: Chem.Mol) -> Indices:

@@ -147,6 +147,9 @@ def plot_comparison(
                 row[0].plot(angles, worst.fixed_charge[name], style, label=f"fixed, {name}")
             row[0].set_ylim(-1.0, 10.0)
             row[0].legend(fontsize=7)
+        else:
+            row[0].set_axis_off()
+            row[0].set_title(f"{comparison.name}: no rotatable bond", fontsize=9)
         for axis, (partner, curves) in zip(row[1:], comparison.dimers.items(), strict=False):
             best = curves.strongest
             axis.plot(CONTACTS, curves.polarizable[best], "k-", label="polarizable")

@@ -46,7 +46,7 @@ def valence_forces(layout: Layout) -> list[openmm.Force]:
     particles, values = layout.terms("angles")
     for atoms, theta0, k in zip(
         particles.tolist(),
-        values["angle_theta0"].tolist(),
+        values["angle_theta0"].clip(max=math.pi).tolist(),  # linear groups of imported models
         (values["angle_k"] * OPENMM_ANGLE_K).tolist(),
         strict=True,
     ):

@@ -15,7 +15,7 @@ from openff_bytepol.graph import MolecularGraph, batch_graphs, build_graph
 from openff_bytepol.graph.message_passing import Backend
 from openff_bytepol.nn.config import ModelConfig
 from openff_bytepol.nn.network import Network
-from openff_bytepol.nn.postprocess import neutralize, symmetrize
+from openff_bytepol.nn.postprocess import limit_angles, neutralize, symmetrize
 from openff_bytepol.parameters import ParameterSet
 
 
@@ -107,7 +107,8 @@ class Model(nn.Module):
         list of ParameterSet
             One for each molecule, in its own atom order, float64 on the CPU, without
             gradients. Charges sum to the formal charge; with the default symmetry classes
-            equivalent atoms and terms have exactly equal parameters.
+            equivalent atoms and terms have exactly equal parameters and no equilibrium angle
+            is above 180 degrees.
 
         Raises
         ------
@@ -143,7 +144,7 @@ class Model(nn.Module):
             self.train(training)
         parameters = parameters.to("cpu", torch.float64)
         if self.config.symmetry == "refinement":
-            parameters = symmetrize(parameters, graph)
+            parameters = limit_angles(symmetrize(parameters, graph))
         return neutralize(parameters, graph)
 
     def member(self, index: int) -> Model:

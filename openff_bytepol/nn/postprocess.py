@@ -1,7 +1,8 @@
-"""What float32 rounding leaves undone: exact symmetry and exact total charges."""
+"""What a network leaves undone: exact symmetry and total charges, angles within 180 degrees."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any, Final
 
@@ -64,6 +65,15 @@ def _number_rows(rows: Tensor, base: int) -> Tensor:
     for column in rows.T[1:]:
         number = torch.unique(number * base + column, return_inverse=True)[1]
     return number
+
+
+def limit_angles(parameters: ParameterSet) -> ParameterSet:
+    """Keep equilibrium angles within 180 degrees, beyond which engines refuse them.
+
+    The outer spring of an angle ends above 180 degrees, so angles of linear groups may come
+    out a few degrees too wide.
+    """
+    return replace(parameters, angle_theta0=parameters.angle_theta0.clamp(max=math.pi))
 
 
 def neutralize(parameters: ParameterSet, graph: MolecularGraph) -> ParameterSet:

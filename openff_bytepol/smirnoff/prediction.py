@@ -7,9 +7,8 @@ stand in another order has a connection table, and an entry, of its own.
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -105,23 +104,16 @@ def predict_topology(model: str, sha256: str, topology: Topology) -> list[Placem
     return [(found[key], first) for key, first in zip(keys, starts, strict=True)]
 
 
-def within_engines(parameters: ParameterSet) -> ParameterSet:
-    """Parameters that every simulation engine accepts.
-
-    The springs of an angle may pull beyond 180 degrees, and equilibrium angles of linear
-    groups then come out a fraction of a degree above it, where OpenMM stops.
-    """
-    return replace(parameters, angle_theta0=parameters.angle_theta0.clamp(max=math.pi))
-
-
 def _predict(
     model: Model, molecules: dict[tuple[str, str], Molecule]
 ) -> dict[tuple[str, str], PredictedMolecule]:
+    from openff_bytepol.nn.postprocess import limit_angles
+
     if not molecules:
         return {}
     new = {
         key: PredictedMolecule(
-            f"{molecule.hill_formula}-{key[1][:8]}", molecule, within_engines(parameters)
+            f"{molecule.hill_formula}-{key[1][:8]}", molecule, limit_angles(parameters)
         )
         for (key, molecule), parameters in zip(
             molecules.items(), model.predict(list(molecules.values())), strict=True

@@ -1,6 +1,7 @@
 """Invariances and interfaces of the model, with weights large enough to notice."""
 
 import copy
+import math
 import pickle
 import random
 
@@ -10,6 +11,7 @@ from rdkit import Chem
 
 from openff_bytepol.exceptions import ModelError, UnsupportedElementError
 from openff_bytepol.graph import batch_graphs, dgl_backend
+from openff_bytepol.models import load_model
 from openff_bytepol.nn import Model, ModelConfig
 from openff_bytepol.nn.config import ElementOverride, FixedTerms
 from openff_bytepol.nn.postprocess import symmetrize
@@ -322,3 +324,9 @@ class TestConfiguredValues:
     def test_configuration_survives_json(self):
         config = ModelConfig()
         assert ModelConfig.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize("smiles", ["O=C=O", "CC#C", "N#Cc1ccccc1"])
+def test_linear_groups_stay_within_180_degrees(smiles):
+    for model in (load_model(), Model(seed=5)):
+        assert model.predict(smiles)[0].angle_theta0.max() <= math.pi

@@ -220,7 +220,7 @@ class ParameterSet:
             owner = self.molecule_index[terms[:, 0]]
             sizes = torch.bincount(owner, minlength=self.n_molecules).tolist()
             order = torch.argsort(owner, stable=True)
-            for piece, rows, shift in zip(pieces, order.split(sizes), shifts, strict=True):
+            for piece, rows, shift in zip(pieces, torch.split(order, sizes), shifts, strict=True):
                 piece[index] = terms[rows] - shift
                 for name in names:
                     axis = -2 if name == "proper_k" else -1

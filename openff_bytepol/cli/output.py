@@ -36,7 +36,9 @@ class ErrorReportingGroup(TyperGroup):
             with _readable_warnings():
                 return super().invoke(ctx)
         except BytePolError as error:
-            messages.print(f"[bold red]{type(error).__name__}:[/] {escape(str(error))}")
+            messages.print(
+                f"[bold red]{type(error).__name__}:[/] {escape(str(error))}", soft_wrap=True
+            )
             raise typer.Exit(1) from error
 
 
@@ -48,7 +50,7 @@ def _readable_warnings() -> Iterator[None]:
     def show(message: Warning | str, category: type[Warning], *_: Any) -> None:
         if category.__module__.startswith("openff_bytepol") and str(message) not in shown:
             shown.add(str(message))
-            messages.print(f"[yellow]note:[/] {escape(str(message))}")
+            messages.print(f"[yellow]note:[/] {escape(str(message))}", soft_wrap=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("default")

@@ -1,12 +1,9 @@
-import pytest
-
 FILES = [
     "acetone.png", "acetone.top", "acetone.gro", "acetone.prmtop", "acetone.inpcrd",
     "acetone_system.xml", "box.pdb", "records.csv", "trajectory.dcd",
 ]  # fmt: skip
 
 
-@pytest.mark.slow
 def test_demo_leaves_files_of_every_engine_and_a_figure(bytepol, tmp_path):
     folder = tmp_path / "demo"
     arguments = ["demo", "--output", folder, "--molecules", 60, "--json"]

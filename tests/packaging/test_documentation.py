@@ -72,7 +72,6 @@ def test_exceptions_named_in_the_documentation_exist():
             assert hasattr(exceptions, name), f"{path}: {name}"
 
 
-@pytest.mark.slow
 def test_site_builds_without_warnings(tmp_path):
     pytest.importorskip("mkdocs")
     pytest.importorskip("mkdocstrings_handlers")

@@ -52,7 +52,6 @@ def test_public_names_resolve(name):
     assert getattr(openff_bytepol, name) is not None
 
 
-@pytest.mark.slow
 def test_wheel_is_complete(tmp_path):
     command = [sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT]
     subprocess.run(command, check=True, capture_output=True)

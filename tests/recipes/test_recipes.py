@@ -49,7 +49,6 @@ def test_parameterize(recipe):
     assert totals["aspirin"] == pytest.approx(0.0, abs=1e-9)
 
 
-@pytest.mark.slow
 def test_simulate_a_liquid(recipe):
     folder = recipe("02-simulate-a-liquid")
     bytepol(folder, "simulate", "liquid.yaml", "--output", "run", "--steps", 4)
@@ -61,7 +60,6 @@ def test_simulate_a_liquid(recipe):
     assert 0.6 < document["last"]["density"] < 0.9
 
 
-@pytest.mark.slow
 def test_export(recipe):
     folder = recipe("03-export")
     sizes = ["--copies", 30, "--copies", 150]
@@ -72,8 +70,10 @@ def test_export(recipe):
     for suffix in ("_system.xml", "_state.xml", ".pdb", ".top", ".gro", ".prmtop", ".inpcrd"):
         assert (folder / f"mixture{suffix}").stat().st_size > 0
     output = run(folder, sys.executable, "compare_engines.py", "--copies", 30, 150)
-    totals = [line for line in output.splitlines() if line.startswith("total")]
     if shutil.which("gmx"):
         assert "GROMACS 20" in output
-    for line in totals:
-        assert abs(float(line.split()[-1])) < 0.05
+    compared = [line.split() for line in output.splitlines() if " difference " in line]
+    assert compared
+    for term, _, _, difference in compared:
+        tolerance = 0.5 if term in ("dispersion_correction", "total") else 1e-3
+        assert abs(float(difference)) < tolerance, term

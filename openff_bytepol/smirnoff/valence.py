@@ -7,6 +7,8 @@ exporter reads them as those. Sources of the forms: SMIRNOFF specification
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -185,13 +187,38 @@ def bond_terms(predicted: PredictedMolecule) -> Terms:
 
 
 def angle_terms(predicted: PredictedMolecule) -> Terms:
-    """Angles of one molecule."""
+    """Angles of one molecule, among them flat ones where the model has none.
+
+    sander takes its 1-3 exclusions from angles, and opposite neighbours of a six-coordinate
+    atom have no angle of their own.
+    """
     parameters = predicted.parameters
+    angles: list[Sequence[int]] = parameters.angles.tolist()
+    flat = _missing_angles(parameters.bonds.tolist(), angles)
+    k = np.append(parameters.angle_k.numpy() * OPENMM_ANGLE_K, np.zeros(len(flat)))
+    theta0 = np.append(parameters.angle_theta0.numpy(), np.full(len(flat), np.pi))
     columns = {
-        "k": Column(parameters.angle_k.numpy() * OPENMM_ANGLE_K, ENERGY / ANGLE**2),
-        "angle": Column(parameters.angle_theta0.numpy(), ANGLE),
+        "k": Column(k, ENERGY / ANGLE**2),
+        "angle": Column(theta0, ANGLE),
     }
-    return Terms(parameters.angles.tolist(), columns)
+    return Terms([*angles, *flat], columns)
+
+
+def _missing_angles(
+    bonds: Sequence[Sequence[int]], angles: Sequence[Sequence[int]]
+) -> list[tuple[int, int, int]]:
+    """Neighbours of one atom without an angle between them, the atom in the middle."""
+    neighbours: dict[int, list[int]] = {}
+    for i, j in bonds:
+        neighbours.setdefault(i, []).append(j)
+        neighbours.setdefault(j, []).append(i)
+    present = {(j, frozenset((i, k))) for i, j, k in angles}
+    return [
+        (i, centre, k)
+        for centre, around in neighbours.items()
+        for i, k in itertools.combinations(sorted(around), 2)
+        if (centre, frozenset((i, k))) not in present
+    ]
 
 
 def proper_terms(

@@ -125,6 +125,51 @@ def eda(
     print_files([] if plot is None else [plot])
 
 
+@app.command("projection")
+def projection(
+    inputs: Annotated[list[str], typer.Argument(help="SMILES, or SDF, CSV or SMI files.")],
+    model: ModelOption = "bytepol",
+    plot: Annotated[Path | None, typer.Option("--plot", help="PNG file with curves.")] = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """What fixed charges change: torsion profiles, and dimers with a copy and with water."""
+    from openff_bytepol.cli.inputs import read_molecules
+    from openff_bytepol.interop.outputs import check_absent
+    from openff_bytepol.models import predict
+    from openff_bytepol.projection import compare, plot_comparison
+
+    check_absent([] if plot is None else [plot], overwrite=force)
+    named = read_molecules([*inputs, "O"])
+    *molecules, water = [one.to_openff() for one in named]
+    *parameters, probe = predict([*molecules, water], model=model)
+    names = [one.name for one in named[:-1]]
+    comparisons = compare(parameters, molecules, names=names, probe=(probe, water))
+    if plot is not None:
+        plot_comparison(comparisons, plot, overwrite=force)
+    if as_json:
+        print_json([comparison.to_dict() for comparison in comparisons])
+        return
+    table = Table(
+        "kcal/mol, Å",
+        "torsion RMSD",
+        "unfitted",
+        "dimer with",
+        "polarizable minimum",
+        "fixed charges",
+    )
+    for comparison in comparisons:
+        row = comparison.to_dict()
+        torsions = [_number(row[f"torsion_rmsd_{kind}"]) for kind in ("refit", "copy")]
+        for partner, curves in row["dimers"].items():
+            minima = (curves[f"{kind}_minimum"] for kind in ("polarizable", "fixed_charge"))
+            found = [f"{m['energy']:.2f} at {m['contact']:.2f}" for m in minima]
+            with_whom = "water" if partner == "probe" else partner
+            table.add_row(comparison.name, *torsions, with_whom, *found)
+    console.print(table)
+    print_files([] if plot is None else [plot])
+
+
 def _number(value: float | None) -> str:
     if value is None:
         return ""

@@ -58,6 +58,15 @@ def test_eda(bytepol, reference_data):
     assert len(comparison["predicted"]["TOTAL"]) == 10
 
 
+def test_projection(bytepol, tmp_path):
+    plot = tmp_path / "curves.png"
+    (report,) = bytepol("evaluate", "projection", "CO", "--plot", plot, "--json").document
+    assert report["torsion_rmsd_refit"] >= 0.0
+    assert report["dimers"]["probe"]["polarizable_minimum"]["energy"] < -2.0
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert "water" in bytepol("evaluate", "projection", "CO").output
+
+
 def test_missing_file(bytepol, tmp_path):
     finished = bytepol("evaluate", "torsions", tmp_path / "none.json")
     assert finished.code == 1

@@ -22,9 +22,9 @@ from openff_bytepol.smirnoff.handlers import (
     BytePolHandler,
     BytePolvdWHandler,
 )
-from openff_bytepol.smirnoff.prediction import PredictedMolecule, predict_topology
+from openff_bytepol.smirnoff.prediction import PredictedMolecule
 from openff_bytepol.smirnoff.terms import Column, Terms, fill
-from openff_bytepol.smirnoff.valence import ENERGY, LENGTH, HandlerTypes, check_handler
+from openff_bytepol.smirnoff.valence import ENERGY, LENGTH, HandlerTypes, predict_for
 from openff_bytepol.units import OPENMM_ENERGY, OPENMM_LENGTH
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class BytePolvdWCollection(SMIRNOFFvdWCollection, DeferredCollection):
     def create(cls, parameter_handler: BytePolvdWHandler, topology: Topology) -> Self:
         from openff_bytepol.projection.fixed_charge import VDW_14
 
-        check_handler(cls, parameter_handler)
-        placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
+        placements = predict_for(cls, parameter_handler, topology)
         check_value(parameter_handler, "scale14", VDW_14)
         collection = cls(
             scale_14=VDW_14,
@@ -76,8 +75,7 @@ class BytePolElectrostaticsCollection(SMIRNOFFElectrostaticsCollection, Deferred
     def create(cls, parameter_handler: BytePolElectrostaticsHandler, topology: Topology) -> Self:
         from openff_bytepol.projection.fixed_charge import CHARGE_14
 
-        check_handler(cls, parameter_handler)
-        placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
+        placements = predict_for(cls, parameter_handler, topology)
         check_value(parameter_handler, "scale14", CHARGE_14)
         collection = cls(
             scale_14=round(CHARGE_14, _SCALE_DIGITS),

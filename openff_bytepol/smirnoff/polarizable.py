@@ -20,9 +20,9 @@ from openff_bytepol.smirnoff.handlers import (
     BytePolNonbondedHandler,
 )
 from openff_bytepol.smirnoff.nonbonded import CHARGE, check_value
-from openff_bytepol.smirnoff.prediction import PredictedMolecule, predict_topology
+from openff_bytepol.smirnoff.prediction import PredictedMolecule
 from openff_bytepol.smirnoff.terms import Column, Terms, fill
-from openff_bytepol.smirnoff.valence import NUMBER, HandlerTypes, check_handler
+from openff_bytepol.smirnoff.valence import NUMBER, HandlerTypes, predict_for
 
 if TYPE_CHECKING:
     import openmm
@@ -117,8 +117,7 @@ class BytePolNonbondedCollection(SMIRNOFFCollection):
     def create(cls, parameter_handler: BytePolNonbondedHandler, topology: Topology) -> Self:
         from openff_bytepol.models import load_model
 
-        check_handler(cls, parameter_handler)
-        placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
+        placements = predict_for(cls, parameter_handler, topology)
         settings = load_model(parameter_handler.model).config.settings
         for attribute, field in _SETTINGS.items():
             check_value(parameter_handler, attribute, getattr(settings, field))

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from openff.interchange.smirnoff._base import SMIRNOFFCollection
 
 from openff_bytepol.smirnoff.handlers import BytePolPolarizableTorsionHandler
-from openff_bytepol.smirnoff.prediction import predict_topology
 from openff_bytepol.smirnoff.terms import fill
 from openff_bytepol.smirnoff.valence import (
     HandlerTypes,
-    check_handler,
+    predict_for,
     proper_key,
     proper_terms,
 )
@@ -50,9 +49,8 @@ class BytePolPolarizableTorsionCollection(SMIRNOFFCollection):
     def create(
         cls, parameter_handler: BytePolPolarizableTorsionHandler, topology: Topology
     ) -> Self:
-        check_handler(cls, parameter_handler)
+        placements = predict_for(cls, parameter_handler, topology)
         collection = cls()
-        placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
         fill(
             collection,
             "ProperTorsions",

@@ -40,7 +40,7 @@ from openff_bytepol.smirnoff.handlers import (
     BytePolImproperTorsionHandler,
     BytePolProperTorsionHandler,
 )
-from openff_bytepol.smirnoff.prediction import PredictedMolecule, predict_topology
+from openff_bytepol.smirnoff.prediction import Placement, PredictedMolecule, predict_topology
 from openff_bytepol.smirnoff.terms import Column, Terms, fill
 from openff_bytepol.units import OPENMM_ANGLE_K, OPENMM_BOND_K, OPENMM_ENERGY, OPENMM_LENGTH
 
@@ -59,10 +59,17 @@ NUMBER: Final = unit.dimensionless
 HandlerTypes = list[type[BytePolHandler]]
 
 
-def check_handler(collection: type, handler: BytePolHandler) -> None:
-    """Refuse a handler that a collection was not made for, as Interchange does."""
+def predict_for(collection: type, handler: BytePolHandler, topology: Topology) -> list[Placement]:
+    """Predictions of a section's model for the molecules of a topology.
+
+    Raises
+    ------
+    InvalidParameterHandlerError
+        If the collection was not made for the section, as Interchange does.
+    """
     if type(handler) not in collection.allowed_parameter_handlers():  # type: ignore[attr-defined]
         raise InvalidParameterHandlerError(f"{collection.__name__} cannot use {type(handler)}")
+    return predict_topology(handler.model, handler.sha256, topology)
 
 
 class BytePolBondCollection(SMIRNOFFBondCollection):
@@ -74,9 +81,8 @@ class BytePolBondCollection(SMIRNOFFBondCollection):
 
     @classmethod
     def create(cls, parameter_handler: BytePolBondHandler, topology: Topology) -> Self:
-        check_handler(cls, parameter_handler)
+        placements = predict_for(cls, parameter_handler, topology)
         collection = cls()
-        placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
         fill(collection, "Bonds", placements, bond_terms, _bond_key)
         return collection
 
@@ -90,9 +96,8 @@ class BytePolAngleCollection(SMIRNOFFAngleCollection):
 
     @classmethod
     def create(cls, parameter_handler: BytePolAngleHandler, topology: Topology) -> Self:
-        check_handler(cls, parameter_handler)
+        placements = predict_for(cls, parameter_handler, topology)
         collection = cls()
-        placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
         fill(collection, "Angles", placements, angle_terms, _angle_key)
         return collection
 
@@ -110,9 +115,8 @@ class BytePolProperTorsionCollection(SMIRNOFFProperTorsionCollection, DeferredCo
 
     @classmethod
     def create(cls, parameter_handler: BytePolProperTorsionHandler, topology: Topology) -> Self:
-        check_handler(cls, parameter_handler)
+        placements = predict_for(cls, parameter_handler, topology)
         collection = cls()
-        placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
 
         def terms(predicted: PredictedMolecule) -> Terms:
             return proper_terms(predicted.fixed_charge, keep_flat=True)
@@ -130,9 +134,8 @@ class BytePolImproperTorsionCollection(SMIRNOFFImproperTorsionCollection):
 
     @classmethod
     def create(cls, parameter_handler: BytePolImproperTorsionHandler, topology: Topology) -> Self:
-        check_handler(cls, parameter_handler)
+        placements = predict_for(cls, parameter_handler, topology)
         collection = cls()
-        placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
         fill(collection, "ImproperTorsions", placements, improper_terms, _improper_key)
         return collection
 
@@ -146,9 +149,8 @@ class BytePolConstraintCollection(SMIRNOFFConstraintCollection):
 
     @classmethod
     def create(cls, parameter_handler: BytePolConstraintHandler, topology: Topology) -> Self:
-        check_handler(cls, parameter_handler)
+        placements = predict_for(cls, parameter_handler, topology)
         collection = cls()
-        placements = predict_topology(parameter_handler.model, parameter_handler.sha256, topology)
         lengths: dict[tuple[int, ...], float] = {}
         for predicted, start in placements:
             bonds = predicted.parameters.bonds + start

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.parameters import ParameterSet
+from openff_bytepol.training.dimer_files import read_frames
 
 if TYPE_CHECKING:
     from openff.toolkit import Molecule
@@ -99,7 +100,6 @@ def read_eda_system(folder: str | Path) -> EDASystem:
     DataError
         If a file is missing, frames and energies don't match, or a component is absent.
     """
-    from ase.io import iread
     from openff.toolkit import Molecule
 
     folder = Path(folder)
@@ -113,7 +113,7 @@ def read_eda_system(folder: str | Path) -> EDASystem:
     files = sorted(folder.glob("*_*.xyz"), key=lambda path: int(path.stem.rsplit("_", 1)[1]))
     if len(files) < 2:
         raise DataError(f"{folder}: at least two files NAME_INDEX.xyz are needed")
-    frames = [list(iread(path, index=":", format="extxyz")) for path in files]
+    frames = [list(read_frames(path)) for path in files]
     reference = {
         component: np.atleast_1d(np.asarray(energies[key], dtype=np.float64))
         for component, key in COMPONENTS.items()
@@ -125,14 +125,14 @@ def read_eda_system(folder: str | Path) -> EDASystem:
         lengths = ", ".join(str(len(trajectory)) for trajectory in frames)
         raise DataError(f"{folder}: {n_frames} energies but {lengths} frames")
     coordinates = [
-        np.concatenate([atoms.positions for atoms in geometry])
+        np.concatenate([frame.coordinates for frame in geometry])
         for geometry in zip(*frames, strict=True)
     ]
     return EDASystem(
         name=folder.name,
         molecules=tuple(
             Molecule.from_mapped_smiles(
-                trajectory[0].info["mapped_smiles"], allow_undefined_stereo=True
+                trajectory[0].fields["mapped_smiles"], allow_undefined_stereo=True
             )
             for trajectory in frames
         ),

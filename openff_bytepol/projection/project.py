@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import ThreadpoolController
 
 from openff_bytepol.exceptions import ParameterError
 from openff_bytepol.parameters import ParameterSet
@@ -27,6 +28,10 @@ PERMITTIVITY: Final = 20.0
 """Relative permittivity of a polar organic liquid, near which the charges hardly depend on it."""
 
 _N_STATES: Final = 4
+
+_BLAS: Final = ThreadpoolController()
+"""On matrices as small as a molecule's, threads of BLAS wait for each other: with two of them
+the projection takes four times as long as with one."""
 
 
 def project_fixed_charge(
@@ -80,6 +85,17 @@ def project_fixed_charge(
     """
     if permittivity < 1.0:
         raise ParameterError(f"a relative permittivity of {permittivity} is below 1")
+    with _BLAS.limit(limits=1, user_api="blas"):
+        return _project(parameters, molecule, torsions, conformer, permittivity)
+
+
+def _project(
+    parameters: ParameterSet,
+    molecule: Any,
+    torsions: Literal["refit", "copy"],
+    conformer: ArrayLike | None,
+    permittivity: float,
+) -> FixedChargeParameters:
     parameters = parameters.mean().detach().to("cpu", torch.float64)
     mol = flat_molecule(parameters, molecule)
     source = Source.read(parameters, mol)
@@ -93,7 +109,7 @@ def project_fixed_charge(
         warnings.warn(
             f"no geometry could be generated for molecule '{source.smiles}': its fixed charges "
             "and torsions are those of the polarizable model, unpolarized; pass conformer=",
-            stacklevel=2,
+            stacklevel=3,
         )
         return _assemble(parameters, source, source.charges, sigmas, epsilons, source.proper_k)
     rotors = find_rotors(source, conformers[0])

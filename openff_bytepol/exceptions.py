@@ -112,3 +112,19 @@ class MissingDependencyError(BytePolError, ImportError):
 
 class EngineError(BytePolError, RuntimeError):
     """A simulation engine that was started and failed."""
+
+
+class PropertyError(BytePolError):
+    """A property that cannot be estimated."""
+
+
+class ObservablesError(PropertyError, ValueError):
+    """Recorded time series that are inconsistent, damaged or lack what is needed."""
+
+
+class CompositionError(PropertyError, ValueError):
+    """A mixture that cannot be made as described."""
+
+
+class SamplingError(PropertyError):
+    """Too few independent samples, or too little overlap between states, for a result."""

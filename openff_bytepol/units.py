@@ -36,6 +36,23 @@ BOLTZMANN: Final = 0.0019872042586408316
 GRAM_PER_CM3: Final = 1.66053906660
 """g/cm³ in one dalton per Å³."""
 
+AVOGADRO: Final = 6.02214076e23
+"""Molecules in one mole."""
+
+ATMOSPHERE: Final = 101325.0 * AVOGADRO * 1e-30 / 4184.0
+"""kcal/mol/Å³ in one atmosphere."""
+
+ATMOSPHERE_IN_PASCAL: Final = 101325.0
+
+MPA_S: Final = ATMOSPHERE_IN_PASCAL * 1e-12 * 1e3
+"""mPa·s in one atm·ps."""
+
+SQUARE_METER_PER_SECOND: Final = 1e-8
+"""m²/s in one Å²/ps."""
+
+SIEMENS_PER_METER: Final = 1.602176634e-19**2 * AVOGADRO / (1e-10 * 1e-12 * 4184.0)
+"""S/m in one e²/(Å·ps·kcal/mol)."""
+
 OPENMM_ENERGY: Final = KJ_PER_KCAL
 OPENMM_LENGTH: Final = NM_PER_ANGSTROM
 OPENMM_POLARIZABILITY: Final = NM_PER_ANGSTROM**3

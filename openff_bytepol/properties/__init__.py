@@ -1,0 +1,1 @@
+"""Properties of liquids: simulation protocols, analysis and estimators over OpenMM."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,7 +186,9 @@ class Observables:
 
     def __getitem__(self, frames: slice) -> Observables:
         """Frames of a slice."""
-        chosen = {n: v[frames] for n in _SERIES if (v := getattr(self, n)) is not None}
+        chosen: dict[str, Any] = {
+            n: v[frames] for n in _SERIES if (v := getattr(self, n)) is not None
+        }
         return replace(self, **chosen)
 
     def after(self, time: float) -> Observables:
@@ -248,7 +251,7 @@ class Observables:
                 metadata = json.loads(str(archive["metadata"]))
                 series = {n: archive[k] for n, (k, _) in _SERIES.items() if k in archive}
                 index = archive["component_index"]
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             if isinstance(error, FileNotFoundError):
                 raise
             raise ObservablesError(f"{path} is not a file of observables: {error}") from error
@@ -290,7 +293,7 @@ class Observables:
                 n_before = int(np.searchsorted(kept[-1].times, chunk.times[0] - 1e-9))
                 kept[-1] = kept[-1][:n_before]
             kept.append(chunk)
-        joined = {
+        joined: dict[str, Any] = {
             name: np.concatenate([getattr(chunk, name) for chunk in kept])
             for name in _SERIES
             if getattr(chunks[0], name) is not None

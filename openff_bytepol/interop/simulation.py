@@ -162,18 +162,22 @@ def _integrator(
     system: openmm.System, temperature: float, timestep: float | None, friction: float
 ) -> openmm.Integrator:
     rate = friction / unit.picosecond
+    step = (default_timestep(system) if timestep is None else timestep) * unit.femtosecond
     if is_polarizable(system):
         return openmm.MTSLangevinIntegrator(
             temperature * unit.kelvin,
             rate,
-            (_OUTER_STEP if timestep is None else timestep) * unit.femtosecond,
+            step,
             [(SLOW_GROUP, 1), (FAST_GROUP, _INNER_STEPS)],
         )
-    if timestep is None:
-        timestep = _CONSTRAINED_STEP if system.getNumConstraints() else _STEP
-    return openmm.LangevinMiddleIntegrator(
-        temperature * unit.kelvin, rate, timestep * unit.femtosecond
-    )
+    return openmm.LangevinMiddleIntegrator(temperature * unit.kelvin, rate, step)
+
+
+def default_timestep(system: openmm.System) -> float:
+    """Time step that `make_simulation` takes for a system, fs."""
+    if is_polarizable(system):
+        return _OUTER_STEP
+    return _CONSTRAINED_STEP if system.getNumConstraints() else _STEP
 
 
 def _log_speed(system: openmm.System, platform: openmm.Platform) -> None:

@@ -23,6 +23,9 @@ EV_IN_KCAL: Final = 23.060547830619
 DEBYE_IN_E_ANGSTROM: Final = 0.20819433442462576
 """Elementary charge times ångström in one debye."""
 
+WAVENUMBER_IN_KCAL: Final = 0.0028591435382097755
+"""kcal/mol in one photon per particle of 1/cm."""
+
 COULOMB: Final = 332.0637141491396
 """1/(4 pi eps0) in kcal/mol·Å/e², the value of the ByteFF-Pol reference code.
 

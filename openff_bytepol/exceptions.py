@@ -128,3 +128,47 @@ class CompositionError(PropertyError, ValueError):
 
 class SamplingError(PropertyError):
     """Too few independent samples, or too little overlap between states, for a result."""
+
+
+class SimulationError(BytePolError, RuntimeError):
+    """A run that broke off: NaN, a lost device. The last good state is kept."""
+
+
+class UnphysicalLiquidError(SimulationError):
+    """A liquid that boiled or fell apart into phases: no property of it means anything."""
+
+
+class BudgetError(BytePolError):
+    """Work that would take longer than the time allowed."""
+
+
+class RunLockedError(BytePolError):
+    """A folder in which another process is at work."""
+
+
+class StorageError(BytePolError, OSError):
+    """Results that could not be written: disk full or folder not writable."""
+
+
+class CampaignError(BytePolError):
+    """An active-learning campaign that cannot go on as asked."""
+
+
+class CampaignLockedError(CampaignError):
+    """Another process is running the campaign."""
+
+
+class CorruptedStateError(CampaignError):
+    """A campaign's state file that is damaged or belongs to another version."""
+
+
+class BudgetError(CampaignError):
+    """Labels that would cost more than the campaign may spend."""
+
+
+class OutOfDomainError(ChemistryError):
+    """A molecule too far from what the model was trained on."""
+
+
+class OutOfDomainWarning(UserWarning):
+    """A molecule too far from what the model was trained on."""

@@ -138,7 +138,7 @@ class UnphysicalLiquidError(SimulationError):
     """A liquid that boiled or fell apart into phases: no property of it means anything."""
 
 
-class BudgetError(BytePolError):
+class TimeBudgetError(BytePolError):
     """Work that would take longer than the time allowed."""
 
 

@@ -107,9 +107,27 @@ def high_frequency_dielectric_constant(runs: Runs) -> float:
     if alphas is None:
         return 1.0
     volume = float(np.concatenate([run.volumes for run in runs]).mean())
-    x = 4.0 * math.pi / 3.0 * float(np.dot(runs[0].counts, alphas)) / volume
+    return clausius_mossotti(float(np.dot(runs[0].counts, alphas)), volume)
+
+
+def clausius_mossotti(polarizability: float, volume: float) -> float:
+    """Dielectric constant of polarizable molecules, as `high_frequency_dielectric_constant`.
+
+    Parameters
+    ----------
+    polarizability
+        Sum over all molecules, Å³.
+    volume
+        Å³.
+
+    Raises
+    ------
+    PropertyError
+        If polarizabilities are so large that there is no solution.
+    """
+    x = 4.0 * math.pi / 3.0 * polarizability / volume
     if x >= 1.0:
         raise PropertyError(
-            f"polarizabilities of {alphas} Å³ at this density have no dielectric constant"
+            f"a polarizability of {polarizability:g} Å³ in {volume:g} Å³ has no dielectric constant"
         )
     return (1.0 + 2.0 * x) / (1.0 - x)

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from openff_bytepol.exceptions import DataError
+from openff_bytepol.training.labels.config import PoolConfig, ResponseConfig
 
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=0)]
@@ -18,13 +19,6 @@ DATA_VARIABLE = "BYTEPOL_REFERENCE_DATA"
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PoolConfig(_Section):
-    """A file of SMILES and how many diverse molecules to take from it."""
-
-    path: str
-    count: Count
 
 
 class LabelConfig(_Section):
@@ -55,6 +49,7 @@ class LabelConfig(_Section):
     """Weight of these curves in the dimer loss; they are few."""
     chunk_size: Annotated[int, Field(ge=1)] = 40
     seed: int = 1
+    responses: ResponseConfig | None = None
 
 
 class DimerSource(_Section):

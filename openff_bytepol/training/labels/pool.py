@@ -96,6 +96,8 @@ def charged_forms(smiles: str) -> list[str]:
 
 def pick_diverse(smiles: Sequence[str], count: int, seed: int) -> list[str]:
     """Half a MaxMin pick by Morgan fingerprints, half a random draw, without repeats."""
+    if count == 0:
+        return []
     if len(smiles) <= count:
         return list(smiles)
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from openff_bytepol.exceptions import DataError
+from openff_bytepol.training.labels.provenance import as_metadata
 
 VERSION: Final = "1"
 
@@ -54,11 +55,31 @@ MOLECULES: Final = pa.schema(
 )
 
 
-def write_table(rows: Sequence[dict[str, Any]], schema: pa.Schema, path: Path) -> None:
-    """Write rows so that the file appears whole or not at all."""
+def write_table(
+    rows: Sequence[dict[str, Any]],
+    schema: pa.Schema,
+    path: Path,
+    provenance: Mapping[str, str] | None = None,
+) -> None:
+    """Write rows so that the file appears whole or not at all.
+
+    Parameters
+    ----------
+    rows
+        One dictionary each, by field name.
+    schema
+        Fields with their units.
+    path
+        Parquet file.
+    provenance
+        What `openff_bytepol.training.labels.provenance` returns; goes to the metadata.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), partial, compression="zstd")
+    table = pa.Table.from_pylist(list(rows), schema=schema)
+    if provenance:
+        table = table.replace_schema_metadata(schema.metadata | as_metadata(provenance))
+    pq.write_table(table, partial, compression="zstd")
     os.replace(partial, path)
 
 

@@ -1,0 +1,1 @@
+"""Reference data: schemas, readers of published files, validation and splits."""

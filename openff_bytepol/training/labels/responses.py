@@ -1,0 +1,132 @@
+"""Molecular dipoles, polarizabilities and electrostatic potentials, made in chunks."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rdkit import Chem
+from rich.progress import track
+
+from openff_bytepol.exceptions import ConvergenceError, DataError
+from openff_bytepol.training.config import TrainingConfig
+from openff_bytepol.training.datasets.schemas import POTENTIALS, RESPONSES
+from openff_bytepol.training.labels import aimnet2, geometries, quantum
+from openff_bytepol.training.labels.config import ResponseConfig
+from openff_bytepol.training.labels.pool import PoolEntry, choose_molecules
+from openff_bytepol.training.labels.provenance import provenance
+from openff_bytepol.training.labels.schema import write_table
+from openff_bytepol.training.moments import read_responses
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+
+def make_responses(
+    config: TrainingConfig, *, overwrite: bool = False, worker: int = 0, n_workers: int = 1
+) -> list[Path]:
+    """Label the molecules of ``labels.responses``; chunks on disk are kept.
+
+    Parameters
+    ----------
+    config
+        Run with a ``labels.responses`` section.
+    overwrite
+        Make existing chunks again.
+    worker, n_workers
+        This process takes every ``n_workers``-th chunk, starting at ``worker``.
+
+    Returns
+    -------
+    list of Path
+        Files of dipoles and polarizabilities (``responses``); the electrostatic potentials
+        lie in ``potentials`` under the same names.
+
+    Raises
+    ------
+    MissingDependencyError
+        If PySCF or the AIMNet2 weights are not installed.
+    """
+    settings = config.labels.responses
+    if settings is None:
+        return []
+    entries = choose(config, settings)
+    size = settings.chunk_size
+    starts = list(range(0, len(entries), size))[worker::n_workers]
+    paths = []
+    for start in track(starts, description="responses"):
+        path = config.labels_folder / "responses" / f"chunk-{start // size:04d}.parquet"
+        paths.append(path)
+        if path.exists() and not overwrite:
+            continue
+        pairs = [p for e in entries[start : start + size] if (p := _try(e, settings)) is not None]
+        made = provenance("PySCF", settings.level)
+        potentials = path.parent.with_name("potentials") / path.name
+        write_table([pair[1] for pair in pairs], POTENTIALS, potentials, made)
+        write_table([pair[0] for pair in pairs], RESPONSES, path, made)
+    return paths
+
+
+def choose(config: TrainingConfig, settings: ResponseConfig) -> list[PoolEntry]:
+    """Molecules to label, named ones first; those of Dip146 and Pol130 are left out."""
+    entries = choose_molecules(
+        {name: (config.data_path(pool.path), pool.count) for name, pool in settings.pools.items()},
+        settings.extra,
+        n_ions=settings.n_ions,
+        max_heavy_atoms=settings.max_heavy_atoms,
+        exclude=frozenset(),
+        seed=settings.seed,
+    )
+    benchmark = config.data_path(config.evaluation.gscdb)
+    held = {
+        Chem.MolToInchiKey(geometries.from_mapped_smiles(m.mapped_smiles))
+        for m in (read_responses(benchmark) if benchmark.is_file() else [])
+    }
+    kept = [e for e in entries if Chem.MolToInchiKey(Chem.MolFromSmiles(e.smiles)) not in held]
+    return sorted(kept, key=lambda entry: entry.source != "extra")
+
+
+def _try(entry: PoolEntry, settings: ResponseConfig) -> tuple[Row, Row] | None:
+    try:
+        return label(entry, settings)
+    except (DataError, ConvergenceError) as error:
+        logger.warning("%s left out: %s", entry.smiles, error)
+        return None
+
+
+def label(entry: PoolEntry, settings: ResponseConfig) -> tuple[Row, Row]:
+    """Rows of `RESPONSES` and `POTENTIALS` for the lowest conformer AIMNet2 finds.
+
+    Raises
+    ------
+    DataError
+        If there is no geometry, or an element AIMNet2 lacks.
+    ConvergenceError
+        If the SCF does not converge.
+    """
+    mol = geometries.hydrogenated(entry.smiles)
+    charge = Chem.GetFormalCharge(mol)
+    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=np.int64)
+    if not set(numbers.tolist()) <= aimnet2.ELEMENTS:
+        raise DataError("AIMNet2 lacks one of its elements")
+    starts = torch.from_numpy(geometries.conformers(mol, settings.n_conformers, settings.seed))
+    tensor = torch.from_numpy(numbers)
+    relaxed = aimnet2.relax(starts, tensor, charge, settings.relaxation_steps)
+    lowest = int(aimnet2.evaluate(relaxed, tensor, charge).energies.argmin())
+    coordinates = relaxed[lowest].double().numpy()
+    found = quantum.response(numbers, coordinates, charge, settings.functional, settings.basis)
+    common = {
+        "subset": entry.source,
+        "name": entry.smiles,
+        "level": settings.level,
+        "mapped_smiles": Chem.MolToSmiles(mol),
+        "coordinates": coordinates.ravel(),
+    }
+    return (
+        common | {"dipole": found.dipole, "polarizability": found.polarizability.ravel()},
+        common | {"points": found.points.ravel(), "potential": found.potential},
+    )

@@ -1,0 +1,1 @@
+"""Where candidates come from: pools of molecules, their geometries, dimers from liquids."""

@@ -174,6 +174,32 @@ def bootstrap(
     return Mean(value, float(np.std(values, ddof=1)), n_effective)
 
 
+def jackknife(samples: Floats, function: Callable[[Floats], float]) -> Mean:
+    """A function of the mean over independent samples, with its jackknife error.
+
+    Source: Miller, Biometrika 1974, 61, 1.
+
+    Parameters
+    ----------
+    samples
+        (n_samples, ...).
+    function
+        Of the mean, (...), to one number.
+
+    Raises
+    ------
+    SamplingError
+        If there are fewer than two samples.
+    """
+    n = len(samples)
+    if n < 2:
+        raise SamplingError("one sample has no error; give replicas or simulate longer")
+    total = samples.sum(axis=0)
+    left_out = np.array([function((total - sample) / (n - 1)) for sample in samples])
+    error = math.sqrt((n - 1) * float(left_out.var()))
+    return Mean(function(total / n), error, float(n))
+
+
 def autocorrelation(series: Floats) -> Floats:
     """Mean of x(s)·x(s + t) over all origins s, without removing the mean.
 

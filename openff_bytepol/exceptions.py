@@ -94,8 +94,30 @@ class PolarizationCatastropheError(BytePolError):
         self.atoms = tuple(atoms)
 
 
+class OverlappingAtomsError(BytePolError, ValueError):
+    """Atoms on top of each other, or at positions that are not finite.
+
+    Attributes
+    ----------
+    atoms
+        Indices of the atoms.
+    """
+
+    def __init__(self, message: str, atoms: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.atoms = tuple(atoms)
+
+
 class DataError(BytePolError, ValueError):
     """Training or benchmark data that fail validation."""
+
+
+class UnitError(DataError):
+    """A unit that is missing, unknown, or does not fit the values."""
+
+
+class LabelLevelError(DataError):
+    """Data from another level of theory than the one asked for."""
 
 
 class NonFiniteLossError(BytePolError, ArithmeticError):

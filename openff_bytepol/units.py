@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from openff_bytepol.exceptions import UnitError
+
 KJ_PER_KCAL: Final = 4.184
 """kJ/mol in one (thermochemical) kcal/mol."""
 
@@ -66,3 +68,46 @@ OPENMM_ANGLE_K: Final = KJ_PER_KCAL
 OPENMM_S12: Final = NM_PER_ANGSTROM * KJ_PER_KCAL ** (1.0 / 12.0)
 OPENMM_FORCE: Final = KJ_PER_KCAL / NM_PER_ANGSTROM
 """Multiply an internal value by an ``OPENMM_*`` factor to get OpenMM's (nm, kJ/mol)."""
+
+_ENERGY_UNITS: Final = {
+    "kcal/mol": 1.0,
+    "kj/mol": 1.0 / KJ_PER_KCAL,
+    "hartree": HARTREE_IN_KCAL,
+    "millihartree": HARTREE_IN_KCAL / 1000.0,
+    "ev": EV_IN_KCAL,
+}
+_LENGTH_UNITS: Final = {
+    "angstrom": 1.0,
+    "å": 1.0,
+    "bohr": BOHR_IN_ANGSTROM,
+    "nm": 1.0 / NM_PER_ANGSTROM,
+}
+
+
+def energy_in_kcal(unit: str) -> float:
+    """kcal/mol in one unit of energy given by name.
+
+    Raises
+    ------
+    UnitError
+        If the unit is not known.
+    """
+    return _named(unit, _ENERGY_UNITS)
+
+
+def length_in_angstrom(unit: str) -> float:
+    """Å in one unit of length given by name.
+
+    Raises
+    ------
+    UnitError
+        If the unit is not known.
+    """
+    return _named(unit, _LENGTH_UNITS)
+
+
+def _named(unit: str, known: dict[str, float]) -> float:
+    try:
+        return known[unit.lower()]
+    except KeyError:
+        raise UnitError(f"unit '{unit}' is not one of {', '.join(known)}") from None

@@ -24,6 +24,8 @@ class TorsionScan(NamedTuple):
     """Å, (n, n_atoms, 3)"""
     energies: dict[str, NDArray[np.float64]]
     """Method → relative energies, kcal/mol, (n,); ``reference`` is the benchmark."""
+    dihedral: tuple[int, ...] = ()
+    """Atoms of the scanned torsion, from 0; empty if unknown."""
 
 
 def read_torsion_scans(path: Path) -> list[TorsionScan]:
@@ -49,6 +51,7 @@ def read_torsion_scans(path: Path) -> list[TorsionScan]:
                         method: np.array(values, dtype=float)
                         for method, values in entry["relative_energies_kcal_mol"].items()
                     },
+                    tuple(entry["dihedral_scanned"][0]),
                 )
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -121,7 +121,7 @@ def _polarizability(field: Any, positions: FloatArray) -> FloatArray:
             "xai,pa,qi->xpq", rotations.reshape(-1, *gaps.shape), virtual, occupied
         )
         fock = induced(first + first.transpose(0, 2, 1))
-        change = np.einsum("xpq,pa,qi->xai", fock, virtual, occupied) / gaps
+        change: FloatArray = np.einsum("xpq,pa,qi->xai", fock, virtual, occupied) / gaps
         return change.reshape(rotations.shape)
 
     solved = lib.krylov(

@@ -83,11 +83,16 @@ def choose(config: TrainingConfig, settings: ResponseConfig) -> list[PoolEntry]:
     )
     benchmark = config.data_path(config.evaluation.gscdb)
     held = {
-        Chem.MolToInchiKey(geometries.from_mapped_smiles(m.mapped_smiles))
+        inchi_key(geometries.from_mapped_smiles(m.mapped_smiles))
         for m in (read_responses(benchmark) if benchmark.is_file() else [])
     }
-    kept = [e for e in entries if Chem.MolToInchiKey(Chem.MolFromSmiles(e.smiles)) not in held]
+    kept = [e for e in entries if inchi_key(Chem.MolFromSmiles(e.smiles)) not in held]
     return sorted(kept, key=lambda entry: entry.source != "extra")
+
+
+def inchi_key(mol: Chem.Mol) -> str:
+    """InChIKey: one name of a molecule, whatever its SMILES."""
+    return str(Chem.MolToInchiKey(mol))  # type: ignore[no-untyped-call]
 
 
 def _try(entry: PoolEntry, settings: ResponseConfig) -> tuple[Row, Row] | None:

@@ -1,0 +1,28 @@
+"""The kinds of reference data and their schemas."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+from openff_bytepol.training.datasets.schemas import (
+    CLUSTERS,
+    MONOMERS,
+    POTENTIALS,
+    RESPONSES,
+    TORSIONS,
+)
+from openff_bytepol.training.labels.schema import MOLECULES
+from openff_bytepol.training.targets.dimers import DIMERS
+
+KINDS: Final[dict[str, pa.Schema]] = {
+    "dimers": DIMERS,
+    "clusters": CLUSTERS,
+    "monomers": MONOMERS,
+    "torsions": TORSIONS,
+    "responses": RESPONSES,
+    "potentials": POTENTIALS,
+    "molecules": MOLECULES,
+}
+"""Name → schema; ``molecules`` are labelled here, the others can be imported."""

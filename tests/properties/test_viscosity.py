@@ -59,6 +59,7 @@ def test_green_kubo_of_ornstein_uhlenbeck_stresses():
     assert estimate.unit == "mPa*s"
 
 
+@pytest.mark.slow
 def test_errors_of_green_kubo_are_right():
     estimates = [green_kubo_viscosity(stressed(seed, 40000)) for seed in range(10, 18)]
     values = np.array([e.value for e in estimates])

@@ -58,7 +58,7 @@ class RadialDistribution:
 
     @property
     def first_minimum(self) -> float:
-        """First minimum beyond the highest peak, Å.
+        """First minimum beyond the first peak of at least half the greatest height, Å.
 
         Raises
         ------
@@ -69,7 +69,8 @@ class RadialDistribution:
         smooth = gaussian_filter1d(self.mean, _SMOOTHING / width)
         order = max(1, round(_RANGE / width))
         minima = argrelextrema(smooth, np.less_equal, order=order)[0]
-        peak = int(np.argmax(smooth))
+        maxima = argrelextrema(smooth, np.greater_equal, order=order)[0]
+        peak = int(maxima[smooth[maxima] > 0.5 * smooth.max()][0])
         minima = minima[(minima > peak) & (minima < len(smooth) - order)]
         if len(minima) == 0:
             raise PropertyError("g(r) has no minimum beyond its first peak: no coordination shell")

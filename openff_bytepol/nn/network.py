@@ -12,7 +12,7 @@ from openff_bytepol.nn.bonded import BondedHead
 from openff_bytepol.nn.config import ModelConfig
 from openff_bytepol.nn.embedding import FeatureEmbedding
 from openff_bytepol.nn.transformer import GraphTransformer
-from openff_bytepol.parameters import ParameterSet
+from openff_bytepol.parameters import TERM_PARAMETERS, ParameterSet
 
 
 class Network(nn.Module):
@@ -43,25 +43,49 @@ class Network(nn.Module):
 
     def forward(self, graph: MolecularGraph, backend: Backend = "auto") -> ParameterSet:
         """Parameters with a leading ensemble axis, also for a single member."""
-        elements = self.element_position[graph.atomic_numbers]
-        passing = message_passing(graph, backend)
-        in_degree = graph.connectivities[graph.bonds.flip(1).reshape(-1)]
-        atoms, bonds = self.embedding(graph, elements)
-        atoms, bonds = self.transformer(atoms, bonds, passing, in_degree)
-        charges, log_volumes = self.charge_volume(graph, elements, atoms, bonds)
+        elements, atoms, bonds = self._embed(graph, backend)
         bonded = self.bonded(graph, elements, atoms, bonds)
         return ParameterSet(
             atomic_numbers=graph.atomic_numbers,
             molecule_index=graph.molecule_index,
-            bonds=graph.bonds,
-            angles=graph.angles,
-            propers=graph.propers,
-            impropers=graph.impropers,
+            **{name: getattr(graph, name) for name in TERM_PARAMETERS},
             settings=self.config.settings,
-            charges=charges,
-            **self.nonbonded(elements, atoms, log_volumes),
+            **self._atomic(graph, elements, atoms, bonds),
             **self._set_fixed_terms(graph, bonded),
         )
+
+    def without_terms(self, graph: MolecularGraph, backend: Backend = "auto") -> ParameterSet:
+        """Like `forward`, but only the parameters of atoms, with no bonded terms: faster."""
+        embedded = self._embed(graph, backend)
+        atomic = self._atomic(graph, *embedded)
+        lead = atomic["charges"].shape[:-1]
+        terms: dict[str, Tensor] = {}
+        for index, names in TERM_PARAMETERS.items():
+            terms[index] = getattr(graph, index)[:0]
+            for name in names:
+                shape = (*lead, 0, 4) if name == "proper_k" else (*lead, 0)
+                terms[name] = atomic["charges"].new_zeros(shape)
+        return ParameterSet(
+            atomic_numbers=graph.atomic_numbers,
+            molecule_index=graph.molecule_index,
+            settings=self.config.settings,
+            **atomic,
+            **terms,
+        )
+
+    def _embed(self, graph: MolecularGraph, backend: Backend) -> tuple[Tensor, Tensor, Tensor]:
+        """Element positions, and vectors of atoms and bonds."""
+        elements = self.element_position[graph.atomic_numbers]
+        passing = message_passing(graph, backend)
+        in_degree = graph.connectivities[graph.bonds.flip(1).reshape(-1)]
+        atoms, bonds = self.embedding(graph, elements)
+        return elements, *self.transformer(atoms, bonds, passing, in_degree)
+
+    def _atomic(
+        self, graph: MolecularGraph, elements: Tensor, atoms: Tensor, bonds: Tensor
+    ) -> dict[str, Tensor]:
+        charges, log_volumes = self.charge_volume(graph, elements, atoms, bonds)
+        return {"charges": charges, **self.nonbonded(elements, atoms, log_volumes)}
 
     def _set_fixed_terms(
         self, graph: MolecularGraph, bonded: dict[str, Tensor]

@@ -14,6 +14,7 @@ from openff_bytepol.training.labels.config import PoolConfig, ResponseConfig
 
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=0)]
+TargetName = Literal["priors", "dimers", "monomers", "responses"]
 DATA_VARIABLE = "BYTEPOL_REFERENCE_DATA"
 
 
@@ -73,10 +74,12 @@ class StageConfig(_Section):
     """One stage of training: targets with weights, and the optimiser's settings."""
 
     name: str
-    weights: dict[Literal["priors", "dimers", "monomers"], Positive]
+    weights: dict[TargetName, Positive]
     epochs: Annotated[int, Field(ge=1)]
     learning_rate: Positive
-    batch_sizes: dict[Literal["priors", "dimers", "monomers"], Annotated[int, Field(ge=1)]] = {}
+    batch_sizes: dict[TargetName, Annotated[int, Field(ge=1)]] = {}
+    every: dict[TargetName, Annotated[int, Field(ge=1)]] = {}
+    """Targets that take part in every so many steps only, with as much more weight."""
     steps_per_epoch: Annotated[int, Field(ge=1)] | None = None
     """Steps in an epoch; default: once through the first target."""
     patience: Annotated[int, Field(ge=1)] | None = None
@@ -97,6 +100,8 @@ class TargetConfig(_Section):
     dimer_relative_scale: Positive = 0.1
     """Part of a component's size that is added to ``dimer_energy_scale``."""
     dimer_total_weight: Annotated[float, Field(ge=0.0)] = 2.0
+    electrostatics_exchange: Positive = 0.5
+    """Electrostatics alone counts by exp(-exchange/this), kcal/mol."""
     dimer_energy_limit: Positive = 20.0
     """Dimers with a total interaction above this are left out, kcal/mol."""
     charge_limits: dict[int, Positive] = {}
@@ -107,6 +112,9 @@ class TargetConfig(_Section):
     monomer_force_scale: Positive = 8.0
     dipole_scale: Positive = 0.12
     """e·Å"""
+    dipole_relative_scale: Annotated[float, Field(ge=0.0)] = 0.0
+    """Part of a dipole's size that is added to ``dipole_scale``."""
+    log_molecular_polarizability_scale: Positive = 0.03
     n_geometries: Annotated[int, Field(ge=2)] = 16
     """Geometries of one molecule in a batch."""
 
@@ -135,6 +143,10 @@ class TrainingConfig(_Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     model: dict[str, Any] = {}
     """Fields of `openff_bytepol.nn.config.ModelConfig` that differ from its defaults."""
+    start: str | None = None
+    """Model to start from: a name or a folder; its configuration then counts."""
+    freeze: tuple[str, ...] = ()
+    """Parts of the network that stay as they are, such as ``transformer``."""
     n_members: Annotated[int, Field(ge=1)] = 1
     seed: int = 1
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.995

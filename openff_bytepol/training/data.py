@@ -10,6 +10,7 @@ from typing import Any
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.nn.model import Model
 from openff_bytepol.training.config import TrainingConfig
+from openff_bytepol.training.datasets.schemas import RESPONSES
 from openff_bytepol.training.labels.dimers import import_dimers
 from openff_bytepol.training.labels.ions import make_ion_curves
 from openff_bytepol.training.labels.schema import MOLECULES, read_table
@@ -20,6 +21,7 @@ from openff_bytepol.training.targets.base import Target
 from openff_bytepol.training.targets.dimers import DIMERS, DimerTarget
 from openff_bytepol.training.targets.monomers import MonomerTarget
 from openff_bytepol.training.targets.priors import PriorTarget
+from openff_bytepol.training.targets.responses import ResponseTarget
 
 logger = logging.getLogger(__name__)
 Rows = dict[Split, list[dict[str, Any]]]
@@ -64,6 +66,18 @@ def load_molecules(config: TrainingConfig) -> Rows:
     )
 
 
+def load_responses(config: TrainingConfig) -> Rows:
+    """Dipoles and polarizabilities by quantum chemistry, split by scaffold; may be empty."""
+    paths = sorted((config.labels_folder / "responses").glob("*.parquet"))
+    rows = [row for path in paths for row in read_table(path, RESPONSES)]
+    return _split(
+        rows,
+        lambda row: scaffold_key(canonical_smiles(row["mapped_smiles"])),
+        config.split.scaffold_fraction,
+        config.split.seed,
+    )
+
+
 def _split(
     rows: Sequence[dict[str, Any]],
     key: Callable[[dict[str, Any]], str],
@@ -91,13 +105,17 @@ def make_targets(config: TrainingConfig, model: Model) -> dict[str, Target]:
         dimers = load_dimers(config)
         library.add(row[f"smiles_{side}"] for r in dimers.values() for row in r for side in "ab")
         targets["dimers"] = DimerTarget(dimers, library, config.targets)
-    if used & {"priors", "monomers"}:
+    if used & {"priors", "monomers", "responses"}:
         molecules = load_molecules(config)
         library.add(row["mapped_smiles"] for rows in molecules.values() for row in rows)
         if "priors" in used:
             targets["priors"] = PriorTarget(molecules, library, config.targets)
         if "monomers" in used:
             targets["monomers"] = MonomerTarget(molecules, library, config.targets)
+        if "responses" in used:
+            responses = load_responses(config)
+            library.add(row["mapped_smiles"] for rows in responses.values() for row in rows)
+            targets["responses"] = ResponseTarget(responses, molecules, library, config.targets)
     if library.refused:
         reasons = Counter(reason.split(":")[-1][:80] for reason in library.refused.values())
         logger.warning("%d molecules refused: %s", len(library.refused), reasons.most_common(5))

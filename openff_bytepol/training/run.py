@@ -5,15 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from openff_bytepol.exceptions import DataError, OutputExistsError
+from openff_bytepol.exceptions import OutputExistsError
 from openff_bytepol.models import save_model
-from openff_bytepol.nn.config import ModelConfig
-from openff_bytepol.nn.model import Model
-from openff_bytepol.training.config import TrainingConfig, load_config
+from openff_bytepol.training.config import load_config
 from openff_bytepol.training.data import make_targets
 from openff_bytepol.training.report import write_report
+from openff_bytepol.training.start import initial_model
 from openff_bytepol.training.trainer import Trainer
 
 
@@ -54,7 +51,7 @@ def train(config_path: str | Path, *, resume: bool = True, overwrite: bool = Fal
         raise OutputExistsError(f"{result}: a trained model; pass --force to train it again")
     elif checkpoint.exists() and not resume:
         raise OutputExistsError(f"{checkpoint}: an unfinished run; resume it, or pass --force")
-    model = untrained_model(config)
+    model = initial_model(config)
     targets = make_targets(config, model)
     model = Trainer(config, model, targets, folder).run(resume=resume)
     report = write_report(model, targets, config, folder)
@@ -62,18 +59,3 @@ def train(config_path: str | Path, *, resume: bool = True, overwrite: bool = Fal
     if card is not None:
         card = card.rstrip() + "\n\n" + report
     return save_model(model.to("cpu"), result, card, name=config.name, overwrite=overwrite)
-
-
-def untrained_model(config: TrainingConfig) -> Model:
-    """The model that a configuration starts from.
-
-    Raises
-    ------
-    DataError
-        If a field of ``model`` is unknown or out of range.
-    """
-    try:
-        settings = ModelConfig.model_validate(config.model)
-    except ValidationError as error:
-        raise DataError(f"{config.name}: `model`: {error}") from error
-    return Model(settings, n_members=config.n_members, name=config.name, seed=config.seed)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from openff_bytepol.exceptions import NonFiniteLossError, PolarizationCatastropheError
 from openff_bytepol.nn.model import Model
+from openff_bytepol.training.batches import Passes
 from openff_bytepol.training.checkpoint import (
     MovingAverage,
     load_checkpoint,
@@ -28,7 +29,7 @@ from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.base import Target
 
 LinAlgError: type[RuntimeError] = torch.linalg.LinAlgError  # type: ignore[attr-defined]
-DEFAULT_BATCH = {"priors": 32, "dimers": 64, "monomers": 12}
+DEFAULT_BATCH = {"priors": 32, "dimers": 64, "monomers": 12, "responses": 16}
 WARM_UP = 100
 FINAL_RATE = 0.02
 MAX_VALIDATION_BATCHES = 20
@@ -64,6 +65,7 @@ class Trainer:
         self._average = MovingAverage(model, config.ema_decay)
         self._optimizer = self._make_optimizer()
         self._saved = time.monotonic()
+        self._streams: dict[tuple[str, int], Passes] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, *, resume: bool = True, stop_after: int | None = None) -> Model:
@@ -124,10 +126,13 @@ class Trainer:
         self._optimizer.zero_grad()
         metrics: dict[str, float] = {}
         for name, weight in stage.weights.items():
+            every = stage.every.get(name, 1)
+            if step % every:
+                continue
             target = self.targets[name]
             size = self._batch_size(stage, name)
             seed = self._seed(name)
-            items = _items(step * size, size, target.size("train"), seed)
+            items = self._passes(name, seed).items(step // every * size, size)
             batch = target.collate("train", items, seed + step)
             try:
                 losses = target.losses(self.model, batch)
@@ -136,8 +141,10 @@ class Trainer:
             loss = torch.stack(list(losses.values())).sum(0)
             if not torch.isfinite(loss).all():
                 raise self._not_finite(stage, name, target.describe(batch))
-            (weight * loss.sum()).backward()  # type: ignore[no-untyped-call]
-            metrics |= {f"{name}/{part}": float(v.detach().mean()) for part, v in losses.items()}
+            (every * weight * loss.sum()).backward()  # type: ignore[no-untyped-call]
+            metrics |= {
+                f"{name}/{part}": every * float(v.detach().mean()) for part, v in losses.items()
+            }
         norm = torch.nn.utils.clip_grad_norm_(
             self.model.parameters(), self.config.gradient_clip * math.sqrt(self.model.n_members)
         )
@@ -187,11 +194,13 @@ class Trainer:
             target = self.targets[name]
             if target.size(split) == 0:
                 continue
-            order = _permutation(target.size(split), self.config.seed)
-            chunks = torch.split(order, self._batch_size(stage, name))[:MAX_VALIDATION_BATCHES]
+            order = target.order(split, self.config.seed)
+            size = self._batch_size(stage, name)
+            starts = range(0, min(len(order), MAX_VALIDATION_BATCHES * size), size)
+            chunks = [order[start : start + size] for start in starts]
             sums: dict[str, Tensor] = {}
             for chunk in chunks:
-                batch = target.collate(split, chunk.tolist(), self.config.seed)
+                batch = target.collate(split, chunk, self.config.seed)
                 for part, value in target.losses(self.model, batch).items():
                     sums[part] = sums.get(part, torch.zeros(())) + value.mean()
             result |= {f"{name}/{part}": float(v) / len(chunks) for part, v in sums.items()}
@@ -206,8 +215,9 @@ class Trainer:
         self._save()
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
+        trained = [p for p in self.model.parameters() if p.requires_grad]
         return torch.optim.AdamW(
-            self.model.parameters(), weight_decay=self.config.weight_decay, betas=(0.9, 0.99)
+            trained, fused=True, weight_decay=self.config.weight_decay, betas=(0.9, 0.99)
         )
 
     def _steps_per_epoch(self, stage: StageConfig) -> int:
@@ -218,6 +228,11 @@ class Trainer:
 
     def _batch_size(self, stage: StageConfig, name: str) -> int:
         return dict(stage.batch_sizes).get(name, DEFAULT_BATCH[name])  # type: ignore[call-overload,no-any-return]
+
+    def _passes(self, name: str, seed: int) -> Passes:
+        if (name, seed) not in self._streams:
+            self._streams[name, seed] = Passes(self.targets[name], seed)
+        return self._streams[name, seed]
 
     def _seed(self, name: str) -> int:
         order = sorted(DEFAULT_BATCH).index(name)
@@ -266,17 +281,3 @@ def _schedule(step: int, total: int) -> float:
     warm = min(1.0, (step + 1) / min(WARM_UP, max(1, total // 10)))
     cosine = 0.5 * (1.0 + math.cos(math.pi * step / total))
     return warm * (FINAL_RATE + (1.0 - FINAL_RATE) * cosine)
-
-
-def _permutation(size: int, seed: int) -> Tensor:
-    return torch.randperm(size, generator=torch.Generator().manual_seed(seed))
-
-
-def _items(start: int, count: int, size: int, seed: int) -> list[int]:
-    """Items ``start`` … ``start + count`` of endless shuffled passes over ``size`` items."""
-    items: list[int] = []
-    while len(items) < count:
-        turn, place = divmod(start + len(items), size)
-        order = _permutation(size, seed * 100_003 + turn)
-        items += order[place : place + count - len(items)].tolist()
-    return items

@@ -330,3 +330,12 @@ class TestConfiguredValues:
 def test_linear_groups_stay_within_180_degrees(smiles):
     for model in (load_model(), Model(seed=5)):
         assert model.predict(smiles)[0].angle_theta0.max() <= math.pi
+
+
+def test_parameters_of_atoms_alone_are_those_of_the_whole(model):
+    graph = batch_graphs([model.build_graph(s) for s in ("CCO", "F[P-](F)(F)(F)(F)F")])
+    whole, atoms = model.network(graph, "torch"), model.network.without_terms(graph, "torch")
+    for name in ATOM_PARAMETERS:
+        assert torch.equal(getattr(atoms, name), getattr(whole, name)), name
+    assert all(len(getattr(atoms, index)) == 0 for index in TERM_PARAMETERS)
+    assert atoms.proper_k.shape == (1, 0, 4)

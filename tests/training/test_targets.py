@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -198,3 +199,14 @@ def test_unsupported_molecules_are_set_aside(model: Model) -> None:
     assert len(library.refused) == 1
     rows = split([dimer_row(3.0)])
     assert DimerTarget(rows, library, CONFIG).size("train") == 0
+
+
+def test_batches_hold_few_pairs_of_molecules(model: Model, library: MoleculeLibrary) -> None:
+    rows = [dimer_row(3.0 + 0.1 * i) for i in range(6)]
+    rows += [r | {"smiles_a": METHANE, "smiles_b": WATER} for r in rows]
+    target = DimerTarget({"train": rows, "validation": [], "test": []}, library, CONFIG)
+    order = target.order("train", 1)
+    assert sorted(order) == list(range(12))
+    assert order != target.order("train", 2)
+    changes = sum((a < 6) != (b < 6) for a, b in pairwise(order))
+    assert changes <= 3, "blocks of four and two"

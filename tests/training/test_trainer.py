@@ -11,16 +11,18 @@ import yaml
 
 from openff_bytepol.exceptions import CorruptedModelError, DataError, NonFiniteLossError
 from openff_bytepol.nn.model import Model
+from openff_bytepol.training.batches import Passes
 from openff_bytepol.training.checkpoint import MovingAverage
 from openff_bytepol.training.config import load_config
 from openff_bytepol.training.data import make_targets
-from openff_bytepol.training.run import untrained_model
-from openff_bytepol.training.trainer import Trainer, _items
+from openff_bytepol.training.start import initial_model
+from openff_bytepol.training.targets.base import shuffled
+from openff_bytepol.training.trainer import Trainer
 
 
 def make_trainer(path: Path, folder: Path) -> Trainer:
     config = load_config(path)
-    model = untrained_model(config)
+    model = initial_model(config)
     return Trainer(config, model, make_targets(config, model), folder)
 
 
@@ -95,9 +97,16 @@ def test_early_stop(toy_config: Path, tmp_path: Path) -> None:
 
 
 def test_every_pass_holds_every_item_once() -> None:
-    items = _items(0, 30, 10, seed=4)
+    class Ten:
+        def size(self, split: str) -> int:
+            return 10
+
+        def order(self, split: str, seed: int) -> list[int]:
+            return shuffled(10, seed)
+
+    items = Passes(Ten(), 4).items(0, 30)
     assert [sorted(items[i : i + 10]) for i in (0, 10, 20)] == [list(range(10))] * 3
-    assert items[7:19] == _items(7, 12, 10, seed=4)
+    assert items[7:19] == Passes(Ten(), 4).items(7, 12)
     assert items[:10] != items[10:20]
 
 

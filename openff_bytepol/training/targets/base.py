@@ -22,6 +22,9 @@ class Target(Protocol):
     def size(self, split: Split) -> int:
         """Number of items in a split."""
 
+    def order(self, split: Split, seed: int) -> list[int]:
+        """All items of a split, shuffled by ``seed`` as batches should take them."""
+
     def collate(self, split: Split, items: list[int], seed: int) -> Any:
         """Batch of some items; ``seed`` decides what is sampled within an item."""
 
@@ -30,6 +33,11 @@ class Target(Protocol):
 
     def describe(self, batch: Any) -> str:
         """What a batch holds, for error messages."""
+
+
+def shuffled(size: int, seed: int) -> list[int]:
+    """Numbers below ``size`` in random order."""
+    return torch.randperm(size, generator=torch.Generator().manual_seed(seed)).tolist()
 
 
 def robust(residuals: Tensor) -> Tensor:

@@ -4,8 +4,8 @@ With residuals r between model and reference (SAPT) and s = scale + fraction·si
 the loss of a dimer is the sum of pseudo-Huber(r/s) over
 
 - electrostatics + exchange, together;
-- electrostatics alone, with s growing with exchange, since point charges leave charge
-  penetration to the repulsion;
+- electrostatics alone, weighted by exp(-exchange/e0): where molecules overlap, point charges
+  leave charge penetration to the repulsion;
 - induction (with delta-HF) against polarization + charge transfer;
 - dispersion;
 - the total against the benchmark total.
@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -36,6 +37,7 @@ from openff_bytepol.training.molecules import MoleculeLibrary, gather_nonbonded
 from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.base import robust, weighted_mean
 
+BLOCK: Final = 4
 REFERENCES: Final = ("elst", "exch", "ind", "disp", "total")
 
 DIMERS: Final = pa.schema(
@@ -99,6 +101,7 @@ class DimerTarget:
             split: [r for r in of_split if r["smiles_a"] in library and r["smiles_b"] in library]
             for split, of_split in rows.items()
         }
+        self._same_pair = {split: _by_pair(kept) for split, kept in self._rows.items()}
 
     def size(self, split: Split) -> int:
         return len(self._rows[split])
@@ -107,11 +110,23 @@ class DimerTarget:
         """Rows of a split, in the order of its items."""
         return self._rows[split]
 
+    def order(self, split: Split, seed: int) -> list[int]:
+        """Shuffled in blocks of up to `BLOCK` geometries of one pair of molecules.
+
+        A batch then holds fewer distinct molecules, so the network has less to do.
+        """
+        generator = np.random.default_rng(seed)
+        blocks = []
+        for members in self._same_pair[split]:
+            mixed = generator.permutation(members)
+            blocks += [mixed[i : i + BLOCK].tolist() for i in range(0, len(mixed), BLOCK)]
+        return [item for i in generator.permutation(len(blocks)) for item in blocks[i]]
+
     def collate(self, split: Split, items: list[int], seed: int) -> DimerBatch:  # noqa: ARG002
         return collate_dimers([self._rows[split][i] for i in items], self._library)
 
     def losses(self, model: Model, batch: DimerBatch) -> dict[str, Tensor]:
-        parameters = model.network(batch.graph)
+        parameters = model.network.without_terms(batch.graph)
         losses = dimer_losses(dimer_energies(parameters, batch), batch, self._config)
         if self._config.charge_limits:
             losses["charge limits"] = charge_penalty(parameters, self._config)
@@ -149,7 +164,7 @@ def collate_dimers(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> 
 
 def predict_dimers(model: Model, batch: DimerBatch) -> InteractionComponents:
     """Components of every member, kcal/mol, (n_members, n_dimers)."""
-    return dimer_energies(model.network(batch.graph), batch)
+    return dimer_energies(model.network.without_terms(batch.graph), batch)
 
 
 def dimer_energies(parameters: ParameterSet, batch: DimerBatch) -> InteractionComponents:
@@ -191,16 +206,27 @@ def dimer_losses(
     }
     widths = {
         "contact": exchange + contact.abs(),
-        "electrostatics": reference["elst"].abs() + 5.0 * exchange,
+        "electrostatics": reference["elst"].abs(),
         "induction": reference["ind"].abs() + exchange,
         "dispersion": reference["disp"].abs(),
         "total": 0.5 * (exchange.nan_to_num() + total.abs()) + 10.0 * total.clamp(min=0.0),
     }
     factors = {"total": config.dimer_total_weight}
+    separated = {"electrostatics": torch.exp(-exchange / config.electrostatics_exchange)}
     losses = {}
     for name, (value, target) in pairs.items():
         known = ~target.isnan()
         width = config.dimer_energy_scale + config.dimer_relative_scale * widths[name][known]
         error = robust((value[:, known] - target[known]) / width)
-        losses[name] = factors.get(name, 1.0) * weighted_mean(error, batch.weights[known])
+        losses[name] = factors.get(name, 1.0) * weighted_mean(
+            error * separated[name][known] if name in separated else error, batch.weights[known]
+        )
     return losses
+
+
+def _by_pair(rows: Sequence[dict[str, Any]]) -> list[list[int]]:
+    """Items with the same two molecules, in the order in which pairs first occur."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for item, row in enumerate(rows):
+        groups.setdefault((row["smiles_a"], row["smiles_b"]), []).append(item)
+    return list(groups.values())

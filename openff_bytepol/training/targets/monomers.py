@@ -2,7 +2,8 @@
 
 With d = E_model - E_ref of each geometry of a molecule, w = 1/(1 + E_ref/softening) and
 d's weighted mean removed (molecules have no common zero), the loss is the weighted mean
-pseudo-Huber of d/scale, plus those of force and dipole residuals over their own scales.
+pseudo-Huber of d/scale, plus those of force residuals over their scale, and of
+|mu - mu_ref|/(scale + fraction·|mu_ref|), which ties charges to the far field of a molecule.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from openff_bytepol.potentials import Pairs, dipole_moments, energy_and_forces
 from openff_bytepol.training.config import TargetConfig
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.splits import Split
-from openff_bytepol.training.targets.base import robust
+from openff_bytepol.training.targets.base import robust, shuffled
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,9 @@ class MonomerTarget:
     def size(self, split: Split) -> int:
         return len(self._items[split])
 
+    def order(self, split: Split, seed: int) -> list[int]:
+        return shuffled(self.size(split), seed)
+
     def collate(self, split: Split, items: list[int], seed: int) -> MonomerBatch:
         chosen = [self._items[split][i] for i in items]
         generator = torch.Generator().manual_seed(seed)
@@ -144,7 +148,7 @@ def monomer_losses(
 
 
 def dipole_loss(dipoles: Tensor, batch: MonomerBatch, config: TargetConfig) -> Tensor:
-    """Mean pseudo-Huber of |mu - mu_ref|/scale, (n_members,).
+    """Mean pseudo-Huber of |mu - mu_ref|/(scale + fraction·|mu_ref|), (n_members,).
 
     Parameters
     ----------
@@ -156,7 +160,8 @@ def dipole_loss(dipoles: Tensor, batch: MonomerBatch, config: TargetConfig) -> T
         Scales.
     """
     residuals = (dipoles - batch.dipoles).norm(dim=-1)
-    return robust(residuals / config.dipole_scale).mean((1, 2))
+    width = config.dipole_scale + config.dipole_relative_scale * batch.dipoles.norm(dim=-1)
+    return robust(residuals / width).mean((1, 2))
 
 
 def _item(row: dict[str, Any], library: MoleculeLibrary) -> _Item:

@@ -21,7 +21,7 @@ from openff_bytepol.parameters import ParameterSet
 from openff_bytepol.training.config import TargetConfig
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.splits import Split
-from openff_bytepol.training.targets.base import robust
+from openff_bytepol.training.targets.base import robust, shuffled
 
 _TERMS = {"bonds": ("bond_k", "bond_r0"), "angles": ("angle_k", "angle_theta0")}
 _WIDTHS = {"bonds": 2, "angles": 3, "propers": 4}
@@ -70,6 +70,9 @@ class PriorTarget:
 
     def size(self, split: Split) -> int:
         return len(self._items[split])
+
+    def order(self, split: Split, seed: int) -> list[int]:
+        return shuffled(self.size(split), seed)
 
     def collate(self, split: Split, items: list[int], seed: int) -> PriorBatch:  # noqa: ARG002
         chosen = [self._items[split][i] for i in items]

@@ -1,0 +1,78 @@
+"""The model that a run starts from: untrained, or any model there is, with parts frozen."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from pydantic import ValidationError
+
+from openff_bytepol.exceptions import DataError
+from openff_bytepol.models import load_model
+from openff_bytepol.models.registry import find_model
+from openff_bytepol.nn.config import ModelConfig
+from openff_bytepol.nn.model import Model
+from openff_bytepol.training.config import TrainingConfig
+
+PERTURBATION = 0.02
+"""Relative noise on the weights of members that start as copies of one another."""
+
+
+def initial_model(config: TrainingConfig) -> Model:
+    """The model that a configuration starts from, with ``freeze`` applied.
+
+    Raises
+    ------
+    DataError
+        If a field of ``model`` is unknown or out of range, if ``model`` is given together
+        with ``start``, or if ``freeze`` names nothing.
+    ModelNotFoundError
+        If there is no model ``start``.
+    """
+    model = _untrained(config) if config.start is None else _started(config, config.start)
+    freeze(model, config.freeze)
+    return model
+
+
+def freeze(model: Model, parts: tuple[str, ...]) -> None:
+    """Keep all parameters whose name begins with one of ``parts`` as they are.
+
+    Raises
+    ------
+    DataError
+        If a part fits no parameter, or nothing is left to train.
+    """
+    parameters = dict(model.network.named_parameters())
+    for part in parts:
+        chosen = [name for name in parameters if name == part or name.startswith(f"{part}.")]
+        if not chosen:
+            known = ", ".join(dict.fromkeys(name.split(".")[0] for name in parameters))
+            raise DataError(f"freeze: the network has no part '{part}'; it has {known}")
+        for name in chosen:
+            parameters[name].requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in parameters.values()):
+        raise DataError("freeze: nothing is left to train")
+
+
+def _untrained(config: TrainingConfig) -> Model:
+    try:
+        settings = ModelConfig.model_validate(config.model)
+    except ValidationError as error:
+        raise DataError(f"{config.name}: `model`: {error}") from error
+    return Model(settings, n_members=config.n_members, name=config.name, seed=config.seed)
+
+
+def _started(config: TrainingConfig, start: str) -> Model:
+    """The members of a model, repeated with a little noise if there are too few."""
+    if config.model:
+        raise DataError(f"{config.name}: `model` cannot be changed in a run that has a `start`")
+    beside = config.beside(start)
+    path = beside if beside.is_dir() else find_model(start)
+    base = copy.deepcopy(load_model(path))
+    members = [base.member(i % base.n_members) for i in range(config.n_members)]
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(config.seed)
+        for member in members[base.n_members :]:
+            for parameter in member.parameters():
+                parameter.mul_(1.0 + PERTURBATION * torch.randn_like(parameter))
+    return Model.from_members(members, name=config.name)

@@ -1,0 +1,215 @@
+"""Dipole moments and static polarizabilities of molecules.
+
+With A the polarizability tensor that the model's coupled induced dipoles give, and a a third
+of its trace, the loss is the sum of the means of
+
+- pseudo-Huber(ln(a/a_ref)/scale);
+- pseudo-Huber(|A' - A'_ref|/(3·scale·a_ref)), the parts without trace, where tensors are known;
+- pseudo-Huber(|mu - mu_ref|/(s + f·|mu_ref|)), where dipoles are known.
+
+References are of two levels. Where quantum chemistry gave a tensor, it counts as it is. For
+the many other molecules a_ref is the sum of DFT-D4's atomic polarizabilities, which add up to
+that of the molecule, times one factor that removes their mean deviation from the first level:
+the cheap level teaches differences between molecules, the good one the value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from openff_bytepol.graph import MolecularGraph
+from openff_bytepol.nn.model import Model
+from openff_bytepol.potentials import Pairs, dipole_moments, molecular_polarizabilities
+from openff_bytepol.training.config import TargetConfig
+from openff_bytepol.training.molecules import MoleculeLibrary
+from openff_bytepol.training.perception import canonical_smiles
+from openff_bytepol.training.splits import Split
+from openff_bytepol.training.targets.base import robust, shuffled
+
+Rows = Mapping[Split, Sequence[dict[str, Any]]]
+
+FEWEST: Final = 10
+"""Molecules with both levels that are needed to compare the levels."""
+
+
+@dataclass(frozen=True)
+class ResponseBatch:
+    """One geometry of each molecule; NaN where there is no reference."""
+
+    graph: MolecularGraph
+    pairs: Pairs
+    coordinates: Tensor
+    """(n_atoms, 3), Å, about the mean position of each molecule"""
+    polarizabilities: Tensor
+    """(n_molecules,), Å³"""
+    tensors: Tensor
+    """(n_molecules, 3, 3), Å³"""
+    dipoles: Tensor
+    """(n_molecules, 3), e·Å"""
+    smiles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Item:
+    molecule: int
+    smiles: str
+    coordinates: Tensor
+    polarizability: float
+    tensor: Tensor
+    dipole: Tensor
+
+
+class ResponseTarget:
+    """Molecules with a polarizability, some with its tensor and a dipole moment.
+
+    Parameters
+    ----------
+    rows
+        Rows of the responses schema by split.
+    molecules
+        Rows of the molecules schema by split; those that ``rows`` lack are used with their
+        DFT-D4 polarizability at the lowest geometry.
+    library
+        Molecules of the run.
+    config
+        Scales.
+    """
+
+    name = "responses"
+
+    def __init__(
+        self, rows: Rows, molecules: Rows, library: MoleculeLibrary, config: TargetConfig
+    ) -> None:
+        self._config = config
+        self._library = library
+        good = {
+            canonical_smiles(row["mapped_smiles"]): _trace(row)
+            for of_split in rows.values()
+            for row in of_split
+        }
+        self.level_factor = level_factor(good, molecules)
+        self._items: dict[Split, list[_Item]] = {}
+        for split, of_split in molecules.items():
+            labelled = [r for r in rows.get(split, ()) if r["mapped_smiles"] in library]
+            cheap = [
+                r for r in of_split if r["mapped_smiles"] in library and r["smiles"] not in good
+            ]
+            self._items[split] = [_item(r, library) for r in labelled]
+            self._items[split] += [_cheap_item(r, library, self.level_factor) for r in cheap]
+
+    def size(self, split: Split) -> int:
+        return len(self._items[split])
+
+    def order(self, split: Split, seed: int) -> list[int]:
+        return shuffled(self.size(split), seed)
+
+    def collate(self, split: Split, items: list[int], seed: int) -> ResponseBatch:  # noqa: ARG002
+        chosen = [self._items[split][i] for i in items]
+        return ResponseBatch(
+            graph=self._library.batch([item.molecule for item in chosen]),
+            pairs=Pairs.concatenate([self._library.pairs([item.molecule]) for item in chosen]),
+            coordinates=torch.cat([item.coordinates for item in chosen]),
+            polarizabilities=torch.tensor([item.polarizability for item in chosen]),
+            tensors=torch.stack([item.tensor for item in chosen]),
+            dipoles=torch.stack([item.dipole for item in chosen]),
+            smiles=tuple(item.smiles for item in chosen),
+        )
+
+    def losses(self, model: Model, batch: ResponseBatch) -> dict[str, Tensor]:
+        parameters = model.network.without_terms(batch.graph)
+        tensors = molecular_polarizabilities(parameters, batch.coordinates, pairs=batch.pairs)
+        dipoles = dipole_moments(parameters, batch.coordinates, pairs=batch.pairs)
+        return response_losses(tensors, dipoles, batch, self._config)
+
+    def describe(self, batch: ResponseBatch) -> str:
+        return ", ".join(batch.smiles)
+
+
+def response_losses(
+    tensors: Tensor, dipoles: Tensor, batch: ResponseBatch, config: TargetConfig
+) -> dict[str, Tensor]:
+    """Parts of the loss, (n_members,).
+
+    Parameters
+    ----------
+    tensors
+        Predicted, Å³; (n_members, n_molecules, 3, 3).
+    dipoles
+        Predicted, e·Å; (n_members, n_molecules, 3).
+    batch
+        Reference.
+    config
+        Scales.
+    """
+    scale = config.log_molecular_polarizability_scale
+    mean = tensors.diagonal(dim1=-2, dim2=-1).mean(-1)
+    ratio = (mean / batch.polarizabilities).clamp(min=1e-3).log()
+    losses = {"trace": robust(ratio / scale).mean(-1)}
+    known = ~batch.tensors.isnan().any(-1).any(-1)
+    difference = _traceless(tensors[:, known]) - _traceless(batch.tensors[known])
+    width = 3.0 * scale * batch.polarizabilities[known]
+    losses["anisotropy"] = _mean(robust(difference.flatten(-2).norm(dim=-1) / width))
+    known = ~batch.dipoles.isnan().any(-1)
+    residuals = (dipoles[:, known] - batch.dipoles[known]).norm(dim=-1)
+    width = config.dipole_scale + config.dipole_relative_scale * batch.dipoles[known].norm(dim=-1)
+    losses["dipoles"] = _mean(robust(residuals / width))
+    return losses
+
+
+def level_factor(good: Mapping[str, float], molecules: Rows) -> float:
+    """Median ratio of good to DFT-D4 mean polarizabilities; 1 with fewer than `FEWEST`."""
+    ratios = [
+        good[row["smiles"]] / float(np.sum(row["polarizabilities"]))
+        for row in molecules.get("train", ())
+        if row["smiles"] in good
+    ]
+    return float(np.nanmedian(ratios)) if len(ratios) >= FEWEST else 1.0
+
+
+def _mean(values: Tensor) -> Tensor:
+    return values.sum(-1) / max(1, values.shape[-1])
+
+
+def _traceless(tensors: Tensor) -> Tensor:
+    mean = tensors.diagonal(dim1=-2, dim2=-1).mean(-1)
+    unit = torch.eye(3, dtype=tensors.dtype, device=tensors.device)
+    return tensors - mean[..., None, None] * unit
+
+
+def _trace(row: dict[str, Any]) -> float:
+    return float(np.trace(np.reshape(row["polarizability"], (3, 3))) / 3.0)
+
+
+def _item(row: dict[str, Any], library: MoleculeLibrary) -> _Item:
+    return _Item(
+        library.index(row["mapped_smiles"]),
+        row["name"],
+        _centred(np.reshape(row["coordinates"], (-1, 3))),
+        _trace(row),
+        torch.tensor(np.reshape(row["polarizability"], (3, 3)), dtype=torch.float32),
+        torch.tensor(np.asarray(row["dipole"]), dtype=torch.float32),
+    )
+
+
+def _cheap_item(row: dict[str, Any], library: MoleculeLibrary, factor: float) -> _Item:
+    energies = np.asarray(row["energies"])
+    geometries = np.asarray(row["coordinates"]).reshape(len(energies), -1, 3)
+    return _Item(
+        library.index(row["mapped_smiles"]),
+        row["smiles"],
+        _centred(geometries[int(energies.argmin())]),
+        factor * float(np.sum(row["polarizabilities"])),
+        torch.full((3, 3), math.nan),
+        torch.full((3,), math.nan),
+    )
+
+
+def _centred(coordinates: Any) -> Tensor:
+    return torch.tensor(coordinates - coordinates.mean(0), dtype=torch.float32)

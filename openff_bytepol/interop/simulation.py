@@ -101,7 +101,9 @@ def make_simulation(
         )
     _check_cutoffs(system)
     if system.usesPeriodicBoundaryConditions():
-        topology.setPeriodicBoxVectors(system.getDefaultPeriodicBoxVectors())
+        vectors = system.getDefaultPeriodicBoxVectors()
+        edges = [vector.value_in_unit(unit.nanometer) for vector in vectors]
+        topology.setPeriodicBoxVectors(edges * unit.nanometer)
     if pressure is not None:
         _add_barostat(system, pressure, temperature, seed)
     integrator = _integrator(system, temperature, timestep, friction)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import openmm
@@ -141,6 +142,14 @@ def test_box_too_small_for_the_cutoff(liquid):
     system, topology, positions = liquid
     with pytest.raises(CutoffError, match=r"6\.5 Å is longer than half"):
         make_simulation(system, topology, positions=positions, box=0.9 * EDGES)
+
+
+def test_topology_with_a_box_can_be_written(liquid):
+    system, topology, _ = liquid
+    simulation = make_simulation(system, topology, platform="Reference")
+    text = StringIO()
+    app.PDBFile.writeHeader(simulation.topology, text)
+    assert "CRYST1" in text.getvalue()
 
 
 def test_pressure_needs_a_box(reference_data):

@@ -230,6 +230,16 @@ class CampaignState:
                 ],
             )
 
+    def drop_open_jobs(self, round_number: int, kinds: Sequence[str]) -> None:
+        """Forget jobs of a round that no labeller has seen, so that a choice can begin again."""
+        ids = [
+            (stored.job.id,)
+            for stored in self.jobs(round_number)
+            if not stored.submitted and stored.job.kind in kinds
+        ]
+        with self._transaction():
+            self._db.executemany("DELETE FROM jobs WHERE id = ? AND submitted = 0", ids)
+
     def mark_submitted(self, job_ids: Sequence[str]) -> None:
         """Record that a labeller has taken jobs."""
         with self._transaction():

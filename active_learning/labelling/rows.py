@@ -26,7 +26,7 @@ def molecule_row(
     *,
     kinds: Sequence[str],
     source: str,
-    dipoles: FloatArray | None = None,
+    dipoles: FloatArray,
     charges: FloatArray | None = None,
 ) -> dict[str, Any]:
     """Row of the molecules schema: one molecule at several geometries.
@@ -46,7 +46,7 @@ def molecule_row(
     source
         Pool of the molecule.
     dipoles
-        (n_geometries, 3), e·Å, about the mean position of the atoms; unknown if left out.
+        (n_geometries, 3), e·Å, about the mean position of the atoms.
     charges
         (n_atoms,), e; unknown if left out.
 
@@ -56,8 +56,8 @@ def molecule_row(
         If a value is not finite, fewer than two geometries are left, or there are no priors.
     """
     mol = geometries.from_mapped_smiles(mapped_smiles)
-    if not all(np.isfinite(values).all() for values in (coordinates, energies, forces)):
-        raise DataError(f"{mapped_smiles}: energies or forces are not finite")
+    if not all(np.isfinite(values).all() for values in (coordinates, energies, forces, dipoles)):
+        raise DataError(f"{mapped_smiles}: energies, forces or dipoles are not finite")
     keep = energies - energies.min() < ENERGY_WINDOW
     if keep.sum() < 2:
         raise DataError(f"{mapped_smiles}: at least two geometries within {ENERGY_WINDOW} kcal/mol")
@@ -72,7 +72,6 @@ def molecule_row(
     plain = Chem.Mol(mol)
     for atom in plain.GetAtoms():
         atom.SetAtomMapNum(0)
-    unknown = np.full((len(energies), 3), math.nan)
     return {
         "smiles": str(Chem.MolToSmiles(Chem.RemoveHs(plain))),
         "mapped_smiles": mapped_smiles,
@@ -83,7 +82,7 @@ def molecule_row(
         "coordinates": coordinates[keep].ravel().tolist(),
         "energies": (energies[keep] - energies[keep].min()).tolist(),
         "forces": forces[keep].ravel().tolist(),
-        "dipoles": (unknown if dipoles is None else dipoles)[keep].ravel().tolist(),
+        "dipoles": dipoles[keep].ravel().tolist(),
     }
 
 

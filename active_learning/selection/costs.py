@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -46,10 +46,10 @@ _GRADIENTS_PER_POINT: Final = 8.0
 """Of a relaxed torsion scan."""
 
 
-def size_of(job: LabelJob) -> float:
-    """Double-zeta basis functions of a job's molecules together."""
+def size_of(molecules: Sequence[str]) -> float:
+    """Double-zeta basis functions of molecules together, by SMILES, mapped or not."""
     total = 0.0
-    for smiles in job.smiles:
+    for smiles in molecules:
         mol = Chem.MolFromSmiles(smiles)
         hydrogens = sum(atom.GetTotalNumHs(includeNeighbors=True) for atom in mol.GetAtoms())
         total += _HEAVY * mol.GetNumHeavyAtoms() + _HYDROGEN * hydrogens
@@ -78,16 +78,21 @@ class CostModel:
             if core_hours > 0.0:
                 per_record = core_hours / records_of(job)
                 groups[job.level, job.kind].append(
-                    (math.log(size_of(job) / _SIZE), math.log(per_record))
+                    (math.log(size_of(job.smiles) / _SIZE), math.log(per_record))
                 )
         self._fits = {key: _posterior(key, points) for key, points in groups.items()}
         self.n_records = {" ".join(key): len(points) for key, points in groups.items()}
 
     def predict(self, job: LabelJob, level: str | None = None) -> float:
         """Core-hours of a job, at another level if asked."""
-        key = (level or job.level, job.kind)
+        per_record = self.per_record(level or job.level, job.kind, size_of(job.smiles))
+        return records_of(job) * per_record
+
+    def per_record(self, level: str, kind: str, size: float) -> float:
+        """Core-hours of one geometry of so many functions (see `size_of`)."""
+        key = (level, kind)
         a, b = self._fits.get(key) or _prior(key)
-        return records_of(job) * math.exp(a + b * math.log(size_of(job) / _SIZE))
+        return math.exp(a + b * math.log(size / _SIZE))
 
     def describe(self) -> dict[str, Any]:
         """Core-hours of one record of 150 functions, and exponent, of every fitted level."""

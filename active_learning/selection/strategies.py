@@ -173,7 +173,7 @@ class _Vendi:
     def __init__(self, problem: Problem, order: float) -> None:
         self._kernel = problem.kernel
         self._order = order
-        self._chosen = problem.known_kernel.reshape(problem.known.shape[1], -1)
+        self._chosen = problem.known_kernel.reshape([problem.known.shape[1]] * 2)
         self._cross = problem.known
 
     def gains(self, options: NDArray[Any], weights: FloatArray) -> FloatArray:

@@ -171,9 +171,7 @@ def summarize(state: Any) -> dict[str, Any]:
             for stage in state.stages()
         ],
         "jobs": dict(Counter(f"{s.job.kind} {s.status.state}" for s in jobs)),
-        "waiting": dict(
-            Counter(s.status.reason for s in jobs if s.status.state == "waiting" and s.status.reason)
-        ),
+        "waiting": dict(Counter(s.status.reason for s in jobs if s.status.state == "waiting")),
         "failures": failures,
         "core_hours": {
             "predicted": sum(s.predicted_core_hours for s in jobs),

@@ -74,6 +74,7 @@ def _wait(context: Context, labeller: Labeller, number: int) -> None:
         if progressed:
             context.say(f"round {number}: {done} of {len(stored)} jobs done")
         if not pending:
+            context.state.spend_time(number, "label", time.monotonic() - started)
             return
         if (context.folder / CANCEL_FILE).exists():
             labeller.cancel(pending)

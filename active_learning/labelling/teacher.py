@@ -124,9 +124,8 @@ class TeacherLabeller:
         )
 
     def _run(self, job: LabelJob, attempts: int) -> None:
-        started = time.process_time()
         try:
-            table, row, partial = label(job)
+            table, row, partial, seconds = label(job)
         except MissingDependencyError:
             raise
         except (BytePolError, RuntimeError, ValueError) as error:
@@ -146,14 +145,14 @@ class TeacherLabeller:
                     "program": program,
                     "version": version("tblite" if program == "tblite" else "Auto3D"),
                 },
-                "core_hours": (time.process_time() - started) / 3600.0,
+                "core_hours": seconds / 3600.0,
                 "partial": partial,
             },
         )
 
 
-def label(job: LabelJob) -> tuple[str, dict[str, Any], str]:
-    """Table, row, and what is missing from it.
+def label(job: LabelJob) -> tuple[str, dict[str, Any], str, float]:
+    """Table, row, what is missing from it, and the seconds of processor time of the level.
 
     Raises
     ------
@@ -167,7 +166,9 @@ def label(job: LabelJob) -> tuple[str, dict[str, Any], str]:
     if job.kind == "cluster":
         raise DataError("the teacher does not label clusters")
     if job.kind == "dimer":
-        return "dimers", _label_dimer(job), ""
+        started = time.process_time()
+        row = _label_dimer(job)
+        return "dimers", row, "", time.process_time() - started
     mol = geometries.from_mapped_smiles(job.smiles[0])
     xyz, kinds, missing = job.coordinates, ["conformer"] * len(job.coordinates), ""
     if job.kind == "torsion" and job.dihedral:
@@ -176,12 +177,14 @@ def label(job: LabelJob) -> tuple[str, dict[str, Any], str]:
         xyz = geometries.torsion_scan(mol, job.coordinates[0], job.dihedral, angles)
         kinds = ["torsion"] * len(xyz)
         missing = f"{points - len(xyz)} points with clashes" if len(xyz) < points else ""
+    started = time.process_time()
     surface = evaluate(job.level, _numbers(mol), xyz, job.charges[0])
+    seconds = time.process_time() - started
     row = molecule_row(
         job.smiles[0], xyz, surface.energies, surface.forces, kinds=kinds,
         dipoles=surface.dipoles, source=f"{job.kind}, {job.level}",
     )  # fmt: skip
-    return "molecules", row, missing
+    return "molecules", row, missing, seconds
 
 
 def _label_dimer(job: LabelJob) -> dict[str, Any]:

@@ -72,7 +72,12 @@ class Model(nn.Module):
         return model_sha256(self.config, self.network.state_dict())
 
     def build_graph(self, molecule: Any) -> MolecularGraph:
-        """Graph of one molecule as this model wants it; see `graph.build_graph`."""
+        """Graph of one molecule as this model wants it; see `graph.build_graph`.
+
+        A graph is passed through, so that `predict` takes graphs, too.
+        """
+        if isinstance(molecule, MolecularGraph):
+            return molecule
         return build_graph(molecule, self.config.graph_options)
 
     def forward(self, graph: MolecularGraph) -> ParameterSet:

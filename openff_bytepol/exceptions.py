@@ -188,6 +188,10 @@ class BudgetError(CampaignError):
     """Labels that would cost more than the campaign may spend."""
 
 
+class ServerError(BytePolError, RuntimeError):
+    """An embedded or remote QCArchive that does not start, answer or stop."""
+
+
 class OutOfDomainError(ChemistryError):
     """A molecule too far from what the model was trained on."""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from openff_bytepol import __version__
-from openff_bytepol.cli import demo, energy, evaluate, export, models, parameterize, simulate, train
+from openff_bytepol.cli import data, demo, energy, evaluate, export, models, parameterize, simulate, train
 from openff_bytepol.cli.output import ErrorReportingGroup
 
 app = typer.Typer(
@@ -45,5 +45,6 @@ app.command("export")(export.export)
 app.command("simulate")(simulate.simulate)
 app.command("labels")(train.labels)
 app.command("train")(train.train)
+app.add_typer(data.app, name="data")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")

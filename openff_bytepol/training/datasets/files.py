@@ -1,0 +1,233 @@
+"""Parquet files of reference data: import, describe, split."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from openff_bytepol.exceptions import DataError, OutputExistsError, UnitError
+from openff_bytepol.training.datasets.geometry import skeleton
+from openff_bytepol.training.datasets.kinds import KINDS
+from openff_bytepol.training.datasets.readers import READERS, read
+from openff_bytepol.training.datasets.validation import (
+    Report,
+    require_level,
+    row_smiles,
+    validate,
+)
+from openff_bytepol.training.labels.provenance import provenance, read_provenance
+from openff_bytepol.training.labels.schema import read_table, write_table
+from openff_bytepol.training.splits import Split, assign, pair_key, scaffold_key
+
+SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
+
+
+class Table(NamedTuple):
+    """A file of reference data."""
+
+    kind: str
+    rows: list[dict[str, Any]]
+
+
+def open_table(path: str | Path) -> Table:
+    """Rows of a file of any schema of this package.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, no Parquet, of an unknown schema or another version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such data file")
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"{path}: not a Parquet file; import it with `bytepol data import`"
+        ) from error
+    name = metadata.get(b"schema", b"").decode()
+    kind = name.removeprefix("openff-bytepol ")
+    if kind not in KINDS:
+        raise DataError(
+            f"{path}: schema '{name}' is not one of this package; import the file with "
+            "`bytepol data import FILE --reader KIND-parquet`"
+        )
+    return Table(kind, read_table(path, KINDS[kind]))
+
+
+def import_file(
+    path: str | Path,
+    reader: str,
+    output: str | Path,
+    *,
+    levels: Sequence[str] = (),
+    weight: float = 1.0,
+    trust_units: bool = False,
+    overwrite: bool = False,
+) -> Report:
+    """Read, check and write reference data; the report is written beside the Parquet file.
+
+    Parameters
+    ----------
+    path
+        File to read.
+    reader
+        A key of `openff_bytepol.training.datasets.readers.READERS`.
+    output
+        Parquet file.
+    levels
+        Levels of theory allowed; empty for any.
+    weight
+        Of dimers in the loss.
+    trust_units
+        Keep values although they look like another unit's.
+    overwrite
+        Replace the output.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or nothing passes the checks.
+    LabelLevelError
+        If a level is not among those allowed.
+    UnitError
+        If values look like another unit's.
+    OutputExistsError
+        If the output exists.
+    """
+    path, output = Path(path), Path(output)
+    if output.exists() and not overwrite:
+        raise OutputExistsError(f"{output} exists; choose another name or pass --force")
+    kind, found = read(path, reader)
+    if levels:
+        require_level(found.rows, levels, str(path))
+    rows, report = validate(kind, found.rows, found.dropped)
+    if report.units and not trust_units:
+        raise UnitError(
+            f"{path}: {'; '.join(report.units)}; convert them, or pass --trust-units"
+        )
+    if not rows:
+        raise DataError(f"{path}: nothing passes the checks: {dict(report.dropped)}")
+    if kind == "dimers":
+        rows = [row | {"weight": row["weight"] * weight} for row in rows]
+    made = provenance(reader, " + ".join(sorted(report.levels)), READERS[reader].source)
+    made |= {"input": path.name, "input sha256": sha256(path)}
+    write_table(rows, KINDS[kind], output, made)
+    output.with_suffix(".json").write_text(json.dumps(report.to_dict(), indent=2))
+    return report
+
+
+def describe(path: str | Path) -> dict[str, Any]:
+    """Schema, units, provenance and contents of a file, for JSON."""
+    path = Path(path)
+    kind, rows = open_table(path)
+    fields = {
+        field.name: {
+            "type": str(field.type),
+            "unit": (field.metadata or {}).get(b"unit", b"").decode(),
+            "description": (field.metadata or {}).get(b"description", b"").decode(),
+        }
+        for field in KINDS[kind]
+    }
+    return {
+        "file": str(path),
+        "sha256": sha256(path),
+        "kind": kind,
+        "version": (KINDS[kind].metadata or {})[b"version"].decode(),
+        "entries": len(rows),
+        "molecules": len({skeleton(smiles).key for row in rows for smiles in row_smiles(row)}),
+        "groups": len({group_key(kind, row) for row in rows}),
+        "levels": dict(Counter(str(row.get("level", "AIMNet2")) for row in rows)),
+        "subsets": dict(Counter(str(row.get("subset", row.get("source"))) for row in rows)),
+        "fields": fields,
+        "provenance": read_provenance(path),
+    }
+
+
+def group_key(kind: str, row: dict[str, Any]) -> str:
+    """What must not be on both sides of a split: the set of molecules, or the scaffold."""
+    keys = [skeleton(smiles).key for smiles in row_smiles(row)]
+    if kind == "dimers":
+        return pair_key(*keys)
+    return " | ".join(sorted(keys)) if kind == "clusters" else scaffold_key(keys[0])
+
+
+def split_file(
+    path: str | Path, output: str | Path, *, fraction: float, seed: int, overwrite: bool = False
+) -> dict[str, Any]:
+    """Write train, validation and test files, and `split.json` with their hashes.
+
+    Dimers are split by pair of molecules, single molecules by Bemis-Murcko scaffold, never by
+    geometry; the assignment depends on the group and the seed alone.
+
+    Parameters
+    ----------
+    path
+        A file of reference data.
+    output
+        Folder.
+    fraction
+        Share of groups in the test file; half as many go to validation.
+    seed
+        Of the assignment.
+    overwrite
+        Replace files.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    OutputExistsError
+        If a file exists.
+    """
+    path, output = Path(path), Path(output)
+    kind, rows = open_table(path)
+    manifest = output / "split.json"
+    files: dict[Split, Path] = {name: output / f"{path.stem}-{name}.parquet" for name in SPLITS}
+    existing = [one for one in (*files.values(), manifest) if one.exists()]
+    if existing and not overwrite:
+        raise OutputExistsError(f"{existing[0]} exists; choose another folder or pass --force")
+    parts: dict[Split, list[dict[str, Any]]] = {name: [] for name in SPLITS}
+    groups: dict[Split, set[str]] = {name: set() for name in SPLITS}
+    for row in rows:
+        key = group_key(kind, row)
+        name = assign(key, fraction, seed)
+        parts[name].append(row)
+        groups[name].add(key)
+    made = read_provenance(path)
+    for name in SPLITS:
+        write_table(parts[name], KINDS[kind], files[name], made)
+    result = {
+        "source": path.name,
+        "source_sha256": sha256(path),
+        "by": {"dimers": "pair of molecules", "clusters": "molecules"}.get(kind, "scaffold"),
+        "fraction": fraction,
+        "seed": seed,
+        "files": {
+            name: {
+                "file": files[name].name,
+                "sha256": sha256(files[name]),
+                "entries": len(parts[name]),
+                "groups": len(groups[name]),
+            }
+            for name in SPLITS
+        },
+    }
+    partial = manifest.with_suffix(".partial")
+    partial.write_text(json.dumps(result, indent=2))
+    os.replace(partial, manifest)
+    return result
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

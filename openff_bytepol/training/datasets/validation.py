@@ -1,0 +1,222 @@
+"""Checks of reference data, and a report of what was dropped for which reason."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from openff_bytepol.exceptions import ChemistryError, DataError, LabelLevelError
+from openff_bytepol.free_atoms import FREE_ATOMS
+from openff_bytepol.training.datasets.geometry import (
+    Skeleton,
+    fault,
+    repeats,
+    skeleton,
+    sorted_distances,
+)
+from openff_bytepol.training.datasets.unit_checks import suspected_units
+
+Row = dict[str, Any]
+
+COMPONENTS: Final = ("elst", "exch", "ind", "disp")
+_SUM_TOLERANCE: Final = (2.0, 0.6)
+"""A total may differ from the sum of parts by so much, kcal/mol, and part of exchange: the
+best total of a set is often of a higher level than its parts."""
+_N_EXAMPLES: Final = 5
+
+
+@dataclass
+class Report:
+    """What a check found.
+
+    Attributes
+    ----------
+    kind
+        Schema of the rows.
+    read, kept
+        Numbers of entries.
+    dropped
+        Reason → number of entries.
+    examples
+        Reason → names of the first few.
+    levels
+        Level of theory → number of entries kept.
+    units
+        Suspicions that values are in other units; empty if none.
+    """
+
+    kind: str
+    read: int = 0
+    kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    levels: Counter[str] = field(default_factory=Counter)
+    units: list[str] = field(default_factory=list)
+
+    def drop(self, reason: str, name: str) -> None:
+        """Count one entry that is left out."""
+        self.dropped[reason] += 1
+        if len(self.examples[reason]) < _N_EXAMPLES:
+            self.examples[reason].append(name)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found."""
+        return not self.dropped and not self.units
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "kind": self.kind,
+            "read": self.read,
+            "kept": self.kept,
+            "dropped": dict(self.dropped),
+            "examples": dict(self.examples),
+            "levels": dict(self.levels),
+            "units": self.units,
+        }
+
+
+def validate(
+    kind: str, rows: Sequence[Row], dropped: Counter[str] | None = None
+) -> tuple[list[Row], Report]:
+    """Rows that pass, and the report.
+
+    Parameters
+    ----------
+    kind
+        A key of `openff_bytepol.training.datasets.kinds.KINDS`.
+    rows
+        Rows of that schema.
+    dropped
+        What the reader left out already.
+    """
+    report = Report(kind)
+    for reason, count in (dropped or {}).items():
+        report.dropped[reason] += count
+        report.read += count
+    report.read += len(rows)
+    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    fingerprints = []
+    kept: list[Row] = []
+    for row in rows:
+        reason = _fault(kind, row)
+        if reason is not None:
+            report.drop(reason, _name(row))
+            continue
+        molecules = [skeleton(smiles) for smiles in row_smiles(row)]
+        groups[_level(row), *sorted(one.key for one in molecules)].append(len(kept))
+        fingerprints.append(_fingerprint(molecules, row))
+        kept.append(row)
+    repeated = set()
+    for members in groups.values():
+        found = repeats([fingerprints[i] for i in members])
+        repeated |= {members[i] for i in found}
+    for i in sorted(repeated):
+        report.drop("duplicate", _name(kept[i]))
+    unique = [row for i, row in enumerate(kept) if i not in repeated]
+    report.kept = len(unique)
+    report.levels = Counter(_level(row) for row in unique)
+    report.units = suspected_units(kind, unique)
+    return unique, report
+
+
+def require_level(rows: Iterable[Row], allowed: Iterable[str], where: str) -> None:
+    """Refuse rows of another level of theory.
+
+    Raises
+    ------
+    LabelLevelError
+        If a row's level is not among those allowed.
+    """
+    accepted = set(allowed)
+    found = Counter(_level(row) for row in rows)
+    others = {level: count for level, count in found.items() if level not in accepted}
+    if others:
+        listed = ", ".join(f"{level} ({count})" for level, count in others.items())
+        raise LabelLevelError(
+            f"{where}: {listed} where {' or '.join(sorted(accepted))} is asked for; keep levels in "
+            "separate files, or allow this one too"
+        )
+
+
+def row_smiles(row: Row) -> list[str]:
+    """Mapped SMILES of the molecules of a row of any schema."""
+    if "smiles_a" in row:
+        return [row["smiles_a"], row["smiles_b"]]
+    return [row["mapped_smiles"]] if "mapped_smiles" in row else list(row["smiles"])
+
+
+def _name(row: Row) -> str:
+    return f"{row['subset']} {row['name']}" if "name" in row else str(row["smiles"])
+
+
+def _level(row: Row) -> str:
+    return str(row.get("level", "AIMNet2"))
+
+
+def _fault(kind: str, row: Row) -> str | None:
+    """Reason to drop a row, or None."""
+    try:
+        molecules = [skeleton(smiles) for smiles in row_smiles(row)]
+    except (DataError, ChemistryError) as error:
+        return f"unsupported chemistry: {str(error).split(': ')[-1]}"
+    return (
+        _chemistry_fault(molecules)
+        or _value_fault(kind, row)
+        or _geometry_fault(molecules, row)
+        or (_sum_fault(row) if kind == "dimers" else None)
+    )
+
+
+def _chemistry_fault(molecules: list[Skeleton]) -> str | None:
+    if any(not set(one.atomic_numbers.tolist()) <= FREE_ATOMS.keys() for one in molecules):
+        return "unsupported chemistry: element"
+    if any(one.radicals for one in molecules):
+        return "unsupported chemistry: radical"
+    if any("." in one.key for one in molecules):
+        return "unsupported chemistry: several species in one molecule"
+    return None
+
+
+def _value_fault(kind: str, row: Row) -> str | None:
+    arrays = ("coordinates", "energies", "forces", "points", "potential", "angles")
+    if any(not np.isfinite(np.asarray(row[name])).all() for name in arrays if name in row):
+        return "values that are not finite"
+    if kind == "dimers" and not np.isfinite(row["total"]):
+        return "no total energy"
+    unknown = [name for name in COMPONENTS if kind == "dimers" and np.isnan(row[name])]
+    if 0 < len(unknown) < len(COMPONENTS):
+        return "missing components"
+    return None
+
+
+def _geometry_fault(molecules: list[Skeleton], row: Row) -> str | None:
+    sizes = [len(one.atomic_numbers) for one in molecules]
+    flat = np.asarray(row["coordinates"], dtype=float)
+    if len(flat) == 0 or len(flat) % (3 * sum(sizes)):
+        return "coordinates and molecules differ in length"
+    if "energies" in row and len(row["energies"]) * 3 * sum(sizes) != len(flat):
+        return "coordinates and energies differ in length"
+    for geometry in flat.reshape(-1, sum(sizes), 3):
+        reason = fault(molecules, np.split(geometry, np.cumsum(sizes)[:-1]))
+        if reason is not None:
+            return reason
+    return None
+
+
+def _sum_fault(row: Row) -> str | None:
+    total = sum(row[name] for name in COMPONENTS)
+    allowed = _SUM_TOLERANCE[0] + _SUM_TOLERANCE[1] * abs(row["exch"])
+    return "components do not add up" if abs(total - row["total"]) > allowed else None
+
+
+def _fingerprint(molecules: list[Skeleton], row: Row) -> np.ndarray[Any, Any]:
+    """Sorted distances of the first geometry of a row."""
+    numbers = np.concatenate([one.atomic_numbers for one in molecules])
+    coordinates = np.asarray(row["coordinates"], dtype=float).reshape(-1, 3)[: len(numbers)]
+    return sorted_distances(numbers, coordinates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from openff_bytepol.cli.output import (
     ErrorReportingGroup,
     ForceOption,
     JsonOption,
+    ModelOption,
     console,
     messages,
     print_files,
@@ -104,6 +106,54 @@ def offxml(
     from openff_bytepol.smirnoff.writing import write_offxml
 
     print_files([write_offxml(model, output, fixed=fixed, overwrite=force)])
+
+
+@app.command("calibrate")
+def calibrate(
+    model: ModelArgument,
+    training: Annotated[Path, typer.Argument(help="YAML file that the model was trained by.")],
+    max_dimers: Annotated[int, typer.Option(help="Held-out dimers to use.", min=1)] = 1500,
+    max_molecules: Annotated[int, typer.Option(help="Held-out molecules to use.", min=1)] = 150,
+    plot: Annotated[Path | None, typer.Option(help="Draw coverage, as PNG.")] = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a model's uncertainty on held-out labels; ``calibration.json`` beside the weights."""
+    from openff_bytepol.uncertainty import calibrate_model
+
+    found = calibrate_model(
+        model, training, max_dimers=max_dimers, max_molecules=max_molecules,
+        overwrite=force, plot=plot,
+    )  # fmt: skip
+    if as_json:
+        print_json(found.model_dump(exclude={"known_environments"}))
+        return
+    table = Table("quantity", "unit", "a", "b", "MAE", "NLL", "one error for all", "area", "rank")
+    for name, q in found.quantities.items():
+        numbers = (
+            q.scale, q.floor, q.mean_absolute_error, q.nll, q.nll_constant,
+            q.miscalibration_area, q.rank_correlation,
+        )  # fmt: skip
+        table.add_row(name, q.unit, *(f"{value:.3g}" for value in numbers))
+    console.print(table)
+
+
+@app.command("judge")
+def judge_command(
+    molecules: Annotated[list[str], typer.Argument(help="SMILES.")],
+    model: ModelOption = "bytepol",
+    as_json: JsonOption = False,
+) -> None:
+    """Whether molecules are like those that a model was trained on: in, edge or out."""
+    from openff_bytepol.uncertainty import judge
+
+    verdicts = judge(model, molecules)
+    if as_json:
+        print_json([{"smiles": s} | asdict(v) for s, v in zip(molecules, verdicts, strict=True)])
+        return
+    for smiles, verdict in zip(molecules, verdicts, strict=True):
+        reasons = f": {'; '.join(verdict.reasons)}" if verdict.reasons else ""
+        console.print(f"{escape(smiles)}  {verdict.domain}{reasons}", soft_wrap=True)
 
 
 def _save(model: Any, output: Path, force: bool, as_json: bool) -> None:

@@ -104,7 +104,7 @@ def parameter_disagreement(parameters: ParameterSet) -> dict[str, Tensor]:
         values = getattr(parameters, name)
         if name in LOGARITHMIC:
             values = values.clamp(min=1e-6).log()
-        spread = values.std(0)
+        spread = values.std(0) if values.numel() else values.sum(0)
         owner = parameters.molecule_index
         if name in _TERM_OF:
             owner = owner[getattr(parameters, _TERM_OF[name])[:, 0]]

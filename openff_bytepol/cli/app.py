@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from openff_bytepol import __version__
-from openff_bytepol.cli import data, demo, energy, evaluate, export, models, parameterize, simulate, train
+from openff_bytepol.cli import (
+    benchmark,
+    data,
+    demo,
+    energy,
+    estimate,
+    evaluate,
+    export,
+    models,
+    parameterize,
+    simulate,
+    train,
+)
 from openff_bytepol.cli.output import ErrorReportingGroup
 
 app = typer.Typer(
@@ -43,8 +55,10 @@ app.command("parameterize")(parameterize.parameterize)
 app.command("energy")(energy.energy)
 app.command("export")(export.export)
 app.command("simulate")(simulate.simulate)
+app.command("estimate")(estimate.estimate)
 app.command("labels")(train.labels)
 app.command("train")(train.train)
 app.add_typer(data.app, name="data")
+app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")

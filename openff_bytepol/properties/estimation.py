@@ -35,7 +35,7 @@ class Estimation:
     production_ps
         Simulated at constant pressure after equilibration stages.
     cost
-        Wall time and speed of this call, with units in the names.
+        Wall time of all calls that came to their end and speed, with units in the names.
     folder
         Of the run; None if it was temporary.
     """

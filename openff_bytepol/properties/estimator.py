@@ -50,7 +50,7 @@ def estimate(
     properties: str | Iterable[str],
     substance: str | Iterable[str] | Substance,
     state: State | None = None,
-    force_field: str | Path | ForceField = POLARIZABLE,
+    force_field: str | Path | ForceField | Parameters = POLARIZABLE,
     *,
     n_molecules: int = 500,
     time: str | float = 1000.0,
@@ -189,13 +189,6 @@ class _Run:
             self.legs.transport = self._transport(liquid, self.legs.liquid)
         estimates, failures = self._analyse()
         simulated = liquid.data()
-        cost: dict[str, Any] = {"wall_seconds": clock.monotonic() - self._begin}
-        if self._speed is not None:
-            cost |= {
-                "platform": self._speed.platform,
-                "ns_per_day": self._speed.ns_per_day,
-                "atoms": self._speed.n_atoms,
-            }
         return Estimation(
             substance=request.substance,
             state=request.state,
@@ -206,9 +199,22 @@ class _Run:
             failures=failures,
             notes=tuple(self._notes),
             production_ps=float(simulated.times[-1]),
-            cost=cost,
+            cost=self._cost(),
             folder=self._folder if keep else None,
         )
+
+    def _cost(self) -> dict[str, Any]:
+        """Of this call and earlier ones that came to their end."""
+        cost: dict[str, Any] = {}
+        path = self._folder / RESULTS_FILE
+        if path.is_file():
+            cost = json.loads(path.read_text("utf-8")).get("cost", {})
+        cost["wall_seconds"] = cost.get("wall_seconds", 0.0) + clock.monotonic() - self._begin
+        if self._speed is not None:
+            cost["platform"] = self._speed.platform
+            cost["ns_per_day"] = self._speed.ns_per_day
+            cost["atoms"] = self._speed.n_atoms
+        return cost
 
     def _simulate_gas(self) -> None:
         request = self._request

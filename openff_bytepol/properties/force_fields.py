@@ -42,13 +42,14 @@ class Parameters:
     sha256: str
 
     @classmethod
-    def load(cls, source: str | Path | ForceField) -> Parameters:
+    def load(cls, source: str | Path | ForceField | Parameters) -> Parameters:
         """Read a force field.
 
         Parameters
         ----------
         source
-            Name of an installed OFFXML file, path of one, or a ``ForceField``.
+            Name of an installed OFFXML file, path of one, or a ``ForceField``. What
+            this returned before is returned again.
 
         Raises
         ------
@@ -57,6 +58,8 @@ class Parameters:
         MissingDependencyError
             If the OpenFF packages are not installed.
         """
+        if isinstance(source, Parameters):
+            return source
         try:
             from openff.toolkit import ForceField
         except ImportError as error:

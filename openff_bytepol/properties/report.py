@@ -83,7 +83,7 @@ def write_report(folder: Path, found: Estimation, legs: Legs) -> Path:
             ("force field", f"{found.force_field} (SHA-256 {found.force_field_sha256[:12]}…)"),
             ("molecules", ", ".join(f"{n} {smiles}" for smiles, n in found.counts.items())),
             ("production", f"{found.production_ps:g} ps"),
-            ("wall time of the last call", duration_text(found.cost["wall_seconds"])),
+            ("wall time", duration_text(found.cost["wall_seconds"])),
         ],
         tables=[table],
         warnings=warnings,

@@ -7,6 +7,7 @@ QCEngine speaks a newer schema to Psi4 than these versions know. Psi4
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -27,13 +28,19 @@ if TYPE_CHECKING:
 
     from openff_bytepol.qm import Fragment
 
+VERSION_VARIABLE = "BYTEPOL_PSI4_VERSION"
 _FIRST_WITH_QCSCHEMA = (1, 4)
 _WORD = re.compile(r"[A-Za-z0-9_()+*,./-]+")
 _GIBIBYTE = 1024**3
 
 
 def installed_version() -> str:
-    """Version of the ``psi4`` on PATH; empty if there is none."""
+    """Version of the ``psi4`` on PATH; empty if there is none.
+
+    Compute managers ask once and hand it down in ``BYTEPOL_PSI4_VERSION``.
+    """
+    if VERSION_VARIABLE in os.environ:
+        return os.environ[VERSION_VARIABLE]
     executable = shutil.which("psi4")
     if executable is None:
         return ""

@@ -107,7 +107,7 @@ def atomic_result(
     return AtomicResult(
         input_data=data,
         molecule=data.molecule,
-        properties=dict(properties),
+        properties={"calcinfo_natom": len(data.molecule.symbols), **properties},
         return_result=return_result,
         success=True,
         provenance={"creator": creator, "version": version},

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from openff_bytepol.exceptions import DataError
 
 Program = Literal["pyscf", "tblite", "psi4", "qchem", "gpu4pyscf"]
-Kind = Literal["gradient", "almo-eda", "sapt", "counterpoise"]
+Kind = Literal["gradient", "almo-eda", "sapt", "first-order", "counterpoise"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Level:
         Unique name, as campaigns and label files give it.
     kind
         ``gradient`` (energy, gradient and dipole of molecules), ``almo-eda`` and ``sapt``
-        (interaction energies in components), ``counterpoise`` (totals only).
+        (interaction energies in components), ``first-order`` (electrostatics and exchange),
+        ``counterpoise`` (totals only).
     program
         Default program; the Q-Chem and gpu4pyscf routes of an ALMO-EDA level are chosen
         where the label is made.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,12 +29,13 @@ Rows = dict[Split, list[dict[str, Any]]]
 
 
 def load_dimers(config: TrainingConfig) -> Rows:
-    """Dimers, split by monomer pair."""
+    """Dimers, split by monomer pair; contacts whose labels are not made yet are left out."""
+    contacts = sorted((config.output_folder / "contacts").glob("*.parquet"))
     rows = [
         row
-        for path in [*import_dimers(config), *make_ion_curves(config)]
+        for path in [*import_dimers(config), *make_ion_curves(config), *contacts]
         for row in read_table(path, DIMERS)
-        if row["total"] < config.targets.dimer_energy_limit
+        if not _interaction(row) > config.targets.dimer_energy_limit
     ]
     names = {s: canonical_smiles(s) for row in rows for s in (row["smiles_a"], row["smiles_b"])}
     split = config.split
@@ -43,6 +45,11 @@ def load_dimers(config: TrainingConfig) -> Rows:
         split.pair_fraction,
         split.seed,
     )
+
+
+def _interaction(row: dict[str, Any]) -> float:
+    """Total, or the first-order energy where that is all there is, kcal/mol."""
+    return float(row["elst"] + row["exch"] if math.isnan(row["total"]) else row["total"])
 
 
 def load_molecules(config: TrainingConfig) -> Rows:

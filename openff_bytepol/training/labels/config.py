@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from openff_bytepol.qm.levels import Level
+
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -42,3 +44,30 @@ class ResponseConfig(Section):
     def level(self) -> str:
         """Level of theory, as the labels carry it."""
         return f"{self.functional.upper()}/{self.basis} (density fitting)"
+
+
+class ContactConfig(Section):
+    """Random contacts of liquids' molecules with first-order energies (PySCF)."""
+
+    molecules: tuple[str, ...]
+    """SMILES."""
+    rounds: Annotated[int, Field(ge=1)] = 4
+    """Each round pairs every molecule with itself and with a random other."""
+    max_atoms: Annotated[int, Field(ge=2)] = 28
+    """Of a pair; larger ones are left out."""
+    closeness: tuple[Positive, Positive] = (0.78, 1.05)
+    """Range of the smallest distance, in sums of van der Waals radii."""
+    functional: str = "b3lyp"
+    basis: str = "def2-svpd"
+    n_conformers: Annotated[int, Field(ge=1)] = 3
+    relaxation_steps: Count = 60
+    weight: Positive = 1.0
+    """Of these dimers in the loss."""
+    chunk_size: Annotated[int, Field(ge=1)] = 8
+    seed: int = 7
+
+    @property
+    def level(self) -> Level:
+        """Level of theory of the monomers' orbitals."""
+        name = f"Heitler-London {self.functional.upper()}/{self.basis} (density fitting)"
+        return Level(name, "first-order", "pyscf", self.functional, self.basis, grid=(50, 194))

@@ -14,6 +14,7 @@ from rich.progress import track
 from openff_bytepol.exceptions import DataError, OutputExistsError
 from openff_bytepol.training.config import LabelConfig, TrainingConfig, load_config
 from openff_bytepol.training.labels import aimnet2, geometries, priors
+from openff_bytepol.training.labels.contacts import make_contacts
 from openff_bytepol.training.labels.dimers import import_dimers
 from openff_bytepol.training.labels.ions import make_ion_curves
 from openff_bytepol.training.labels.pool import PoolEntry, choose_molecules, supported
@@ -73,6 +74,7 @@ def make_labels(
             continue
         rows = [row for entry in chunk if (row := _try_label(entry, config.labels)) is not None]
         write_table(rows, MOLECULES, path)
+    make_contacts(config, overwrite=overwrite, worker=worker, n_workers=n_workers)
     if worker == 0:
         make_ion_curves(config)
     return folder

@@ -1,0 +1,62 @@
+"""Random contacts of molecules and their labels."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from openff_bytepol.training.config import LabelConfig, TrainingConfig
+from openff_bytepol.training.labels.config import ContactConfig
+from openff_bytepol.training.labels.contacts import SUBSET, choose_pairs, make_contacts, place
+from openff_bytepol.training.labels.provenance import read_provenance
+from openff_bytepol.training.labels.schema import read_table
+from openff_bytepol.training.targets.dimers import DIMERS
+
+
+def test_molecules_touch_where_asked_and_stay_rigid() -> None:
+    generator = np.random.default_rng(3)
+    a, b = generator.normal(size=(5, 3)), generator.normal(size=(4, 3))
+    sums = np.add.outer(np.full(5, 1.2), np.full(4, 1.5))
+    sides = []
+    for closeness in (0.8, 0.9, 1.0):
+        placed = place(a, b, sums, closeness, generator)
+        distances = np.linalg.norm(placed[:5, None] - placed[None, 5:], axis=-1)
+        assert (distances / sums).min() == pytest.approx(closeness, abs=0.01)
+        for before, after in ((a, placed[:5]), (b, placed[5:])):
+            lengths = [np.linalg.norm(x[:, None] - x[None], axis=-1) for x in (before, after)]
+            np.testing.assert_allclose(*lengths, atol=1e-12)
+        sides.append(placed[5:].mean(0) - placed[:5].mean(0))
+    assert np.linalg.norm(sides[0] - sides[1]) > 0.5
+
+
+def test_every_molecule_meets_itself_and_large_pairs_are_left_out() -> None:
+    settings = ContactConfig(molecules=("O", "CC", "CCCCCC"), rounds=3, max_atoms=18)
+    pairs = choose_pairs(settings)
+    assert pairs.count(("O", "O")) >= 3
+    assert pairs.count(("CC", "CC")) >= 3
+    assert ("CCCCCC", "CCCCCC") not in pairs
+    assert choose_pairs(settings) == pairs
+
+
+def test_labels_are_made_once(tmp_path: Path) -> None:
+    pytest.importorskip("pyscf")
+    if find_spec("Auto3D") is None:
+        pytest.skip("Auto3D, with the weights of AIMNet2, is not installed")
+    contacts = ContactConfig(
+        molecules=("O",), rounds=1, functional="pbe0", basis="def2-svp", chunk_size=1
+    )
+    config = TrainingConfig(
+        name="x", reference_data="x", output=str(tmp_path), labels=LabelConfig(contacts=contacts),
+        stages=(),
+    )  # fmt: skip
+    paths = make_contacts(config)
+    (row,) = read_table(paths[0], DIMERS)
+    assert row["subset"] == SUBSET
+    assert row["exch"] > 0
+    assert np.isnan(row["total"])
+    assert row["level"] == contacts.level.name == read_provenance(paths[0])["level"]
+    written = paths[0].stat().st_mtime_ns
+    assert make_contacts(config)[0].stat().st_mtime_ns == written

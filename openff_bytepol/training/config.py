@@ -10,7 +10,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from openff_bytepol.exceptions import DataError
-from openff_bytepol.training.labels.config import PoolConfig, ResponseConfig
+from openff_bytepol.training.labels.config import (
+    ContactConfig,
+    DecompositionConfig,
+    PoolConfig,
+    ResponseConfig,
+)
 
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=0)]
@@ -51,6 +56,7 @@ class LabelConfig(_Section):
     chunk_size: Annotated[int, Field(ge=1)] = 40
     seed: int = 1
     responses: ResponseConfig | None = None
+    decompositions: DecompositionConfig | None = None
 
 
 class DimerSource(_Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -71,3 +71,29 @@ class ContactConfig(Section):
         """Level of theory of the monomers' orbitals."""
         name = f"Heitler-London {self.functional.upper()}/{self.basis} (density fitting)"
         return Level(name, "first-order", "pyscf", self.functional, self.basis, grid=(50, 194))
+
+
+class PairConfig(Section):
+    """Two molecules at random contacts."""
+
+    molecules: tuple[str, str]
+    """SMILES."""
+    count: Annotated[int, Field(ge=1)] = 8
+    closeness: tuple[Positive, Positive] = (0.85, 1.4)
+    """Range of the smallest distance, in sums of van der Waals radii."""
+
+
+class DecompositionConfig(Section):
+    """Dimers with a whole energy decomposition: SAPT0 or ALMO-EDA."""
+
+    level: str = "sapt0/def2-svpd"
+    """``sapt0/BASIS`` (Psi4), or a level ``almo-eda …`` of `openff_bytepol.qm`."""
+    cations: dict[Literal["Li", "Na", "K"], tuple[Positive, ...]] = {}
+    """Distances of each alkali cation to the acceptor atom, Å."""
+    ligands: dict[str, str] = {}
+    """Name → SMILES of the molecules that cations approach."""
+    pairs: tuple[PairConfig, ...] = ()
+    weight: Positive = 1.0
+    """Of these dimers in the loss."""
+    memory_gb: Positive = 2.0
+    seed: int = 1

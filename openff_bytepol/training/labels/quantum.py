@@ -19,7 +19,7 @@ from openff_bytepol.units import BOHR_IN_ANGSTROM, HARTREE_IN_KCAL
 
 FloatArray = NDArray[np.float64]
 
-_GRID: Final = 2
+_GRID: Final = 1
 _RESPONSE_GRID: Final = 0
 """Ethanol PBE0/def2-SVPD: α changes by 1e-5 of its value from level 2, time by four."""
 _KRYLOV_TOLERANCE: Final = 1e-3

@@ -72,7 +72,7 @@ def make_responses(
 
 
 def choose(config: TrainingConfig, settings: ResponseConfig) -> list[PoolEntry]:
-    """Molecules to label, named ones first; those of Dip146 and Pol130 are left out."""
+    """Molecules to label: named ones first, then by size; Dip146 and Pol130 are left out."""
     entries = choose_molecules(
         {name: (config.data_path(pool.path), pool.count) for name, pool in settings.pools.items()},
         settings.extra,
@@ -87,7 +87,11 @@ def choose(config: TrainingConfig, settings: ResponseConfig) -> list[PoolEntry]:
         for m in (read_responses(benchmark) if benchmark.is_file() else [])
     }
     kept = [e for e in entries if inchi_key(Chem.MolFromSmiles(e.smiles)) not in held]
-    return sorted(kept, key=lambda entry: entry.source != "extra")
+    return sorted(kept, key=lambda e: (e.source != "extra", _heavy_atoms(e.smiles)))
+
+
+def _heavy_atoms(smiles: str) -> int:
+    return int(Chem.MolFromSmiles(smiles).GetNumHeavyAtoms())
 
 
 def inchi_key(mol: Chem.Mol) -> str:

@@ -101,11 +101,17 @@ def offxml(
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
     fixed: Annotated[bool, typer.Option("--fixed", help="Fixed-charge projection.")] = False,
     force: ForceOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a SMIRNOFF force field that uses a model."""
+    from openff_bytepol.models import load_model
     from openff_bytepol.smirnoff.writing import write_offxml
 
-    print_files([write_offxml(model, output, fixed=fixed, overwrite=force)])
+    written = write_offxml(model, output, fixed=fixed, overwrite=force)
+    if as_json:
+        print_json({"file": str(written), "model": model, "sha256": load_model(model).sha256})
+    else:
+        print_files([written])
 
 
 @app.command("calibrate")

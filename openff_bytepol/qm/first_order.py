@@ -29,6 +29,8 @@ from openff_bytepol.units import HARTREE_IN_KCAL
 
 Matrix = NDArray[np.float64]
 _HARTREE_FOCK = "hf"
+ORBITAL_TOLERANCE = 1e-7
+"""Hartree; between the last two SCF iterations of a monomer."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def first_order(a: Fragment, b: Fragment, level: Level) -> FirstOrder:
 
 def _occupied(molecule: Any, level: Level) -> Matrix:
     field = build_mean_field(molecule, level)
+    field.conv_tol = ORBITAL_TOLERANCE
     converge(field)
     return np.asarray(field.mo_coeff[:, field.mo_occ > 0])
 

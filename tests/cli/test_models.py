@@ -61,6 +61,9 @@ def test_offxml_of_a_model(bytepol, tmp_path):
     assert bytepol("models", "offxml", "bytepol", "--output", path).code == 0
     assert load_model("bytepol").sha256 in path.read_text()
     assert bytepol("models", "offxml", "bytepol", "--output", path).code == 1
+    found = bytepol("models", "offxml", "bytepol", "--output", path, "--force", "--json").document
+    assert found["file"] == str(path)
+    assert found["sha256"] == load_model("bytepol").sha256
 
 
 @pytest.mark.parametrize("command", ["show", "offxml"])

@@ -63,14 +63,14 @@ class ContactConfig(Section):
     relaxation_steps: Count = 60
     weight: Positive = 1.0
     """Of these dimers in the loss."""
-    chunk_size: Annotated[int, Field(ge=1)] = 8
+    chunk_size: Annotated[int, Field(ge=1)] = 4
     seed: int = 7
 
     @property
     def level(self) -> Level:
         """Level of theory of the monomers' orbitals."""
         name = f"Heitler-London {self.functional.upper()}/{self.basis} (density fitting)"
-        return Level(name, "first-order", "pyscf", self.functional, self.basis, grid=(50, 194))
+        return Level(name, "first-order", "pyscf", self.functional, self.basis, grid=(35, 110))
 
 
 class PairConfig(Section):

@@ -20,14 +20,27 @@ def labels(
     config: ConfigArgument,
     worker: Annotated[int, typer.Option(help="Number of this process, from 0.", min=0)] = 0,
     n_workers: Annotated[int, typer.Option(help="Processes that share the work.", min=1)] = 1,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="molecules, contacts, ions, responses, decompositions or checks; repeatable."
+        ),
+    ] = None,
     resume: ResumeOption = True,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the molecule labels that a training configuration asks for."""
+    """Make the labels that a configuration asks for; an interrupted run goes on."""
     from openff_bytepol.training.labels.make import make_labels
 
-    folder = make_labels(config, resume=resume, overwrite=force, worker=worker, n_workers=n_workers)
+    folder = make_labels(
+        config,
+        kinds=kind or (),
+        resume=resume,
+        overwrite=force,
+        worker=worker,
+        n_workers=n_workers,
+    )
     _print_folder(folder, as_json)
 
 

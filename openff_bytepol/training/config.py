@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.training.labels.config import (
+    CheckConfig,
     ContactConfig,
     DecompositionConfig,
     PoolConfig,
@@ -47,6 +48,8 @@ class LabelConfig(_Section):
     """Geometries further above the lowest are dropped, kcal/mol."""
     force_limit: Positive = 250.0
     """Geometries with a larger force component are dropped, kcal/mol/Å."""
+    deviation_limit: Positive | None = None
+    """Geometries are dropped where AIMNet2's networks disagree more on a force, kcal/mol/Å."""
     ion_ligands: dict[str, str] = {}
     """Name → SMILES of ligands that alkali cations approach."""
     cations: dict[Literal["Li", "Na", "K"], tuple[Positive, ...]] = {}
@@ -57,6 +60,7 @@ class LabelConfig(_Section):
     seed: int = 1
     responses: ResponseConfig | None = None
     decompositions: DecompositionConfig | None = None
+    checks: CheckConfig | None = None
 
 
 class DimerSource(_Section):

@@ -19,6 +19,7 @@ from openff_bytepol.units import EV_IN_KCAL
 
 ELEMENTS: Final = frozenset({1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 53})
 _FILE: Final = "models/aimnet2_wb97m-d3_0.jpt"
+_ENSEMBLE: Final = "models/aimnet2_wb97m_ens_f.jpt"
 _MAX_ATOMS: Final = 800
 
 
@@ -34,11 +35,11 @@ class Evaluation(NamedTuple):
 
 
 @cache
-def _network() -> Any:
+def _network(file: str = _FILE) -> Any:
     spec = find_spec("Auto3D")
     if spec is None or not spec.submodule_search_locations:
         raise MissingDependencyError("AIMNet2 weights: pip install --no-deps Auto3D==2.3.1")
-    path = Path(next(iter(spec.submodule_search_locations))) / _FILE
+    path = Path(next(iter(spec.submodule_search_locations))) / file
     return torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
 
 
@@ -66,19 +67,50 @@ def evaluate(coordinates: Tensor, atomic_numbers: Tensor, charge: int) -> Evalua
 
 def _evaluate(coordinates: Tensor, atomic_numbers: Tensor, charge: int) -> Evaluation:
     positions = coordinates.to(torch.float32).requires_grad_(True)
-    output = _network()(
-        {
-            "coord": positions,
-            "numbers": atomic_numbers.expand(len(positions), -1),
-            "charge": torch.full((len(positions),), float(charge)),
-        }
-    )
+    output = _network()(_inputs(positions, atomic_numbers, charge))
     (gradient,) = torch.autograd.grad(output["energy"].sum(), positions)
     return Evaluation(
         output["energy"].detach().double() * EV_IN_KCAL,
         -gradient * EV_IN_KCAL,
         output["charges"].detach(),
     )
+
+
+def _inputs(positions: Tensor, atomic_numbers: Tensor, charge: int) -> dict[str, Tensor]:
+    return {
+        "coord": positions,
+        "numbers": atomic_numbers.expand(len(positions), -1),
+        "charge": torch.full((len(positions),), float(charge)),
+    }
+
+
+def deviations(coordinates: Tensor, atomic_numbers: Tensor, charge: int) -> Tensor:
+    """How far the networks of AIMNet2's ensemble disagree on the forces, kcal/mol/Å.
+
+    Parameters
+    ----------
+    coordinates
+        (n, n_atoms, 3), Å.
+    atomic_numbers
+        (n_atoms,).
+    charge
+        Total charge, e.
+
+    Returns
+    -------
+    Tensor
+        (n,); standard deviation of the force on the worst atom.
+    """
+    size = max(1, _MAX_ATOMS // len(atomic_numbers))
+    network = _network(_ENSEMBLE)
+    worst = [
+        network(_inputs(part.to(torch.float32), atomic_numbers, charge))["forces_std"]
+        .detach()
+        .norm(dim=-1)
+        .amax(-1)
+        for part in torch.split(coordinates, size)
+    ]
+    return torch.cat(worst) * EV_IN_KCAL
 
 
 def relax(coordinates: Tensor, atomic_numbers: Tensor, charge: int, steps: int) -> Tensor:

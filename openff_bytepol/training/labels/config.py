@@ -97,3 +97,14 @@ class DecompositionConfig(Section):
     """Of these dimers in the loss."""
     memory_gb: Positive = 2.0
     seed: int = 1
+
+
+class CheckConfig(Section):
+    """Some labels made again by density functional theory (PySCF)."""
+
+    level: str = "wb97m-d3bj/def2-tzvpd"
+    """A level with gradients of `openff_bytepol.qm`."""
+    n_molecules: Annotated[int, Field(ge=1)] = 10
+    n_geometries: Annotated[int, Field(ge=2)] = 3
+    max_atoms: Annotated[int, Field(ge=1)] = 14
+    seed: int = 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -14,10 +15,14 @@ from rich.progress import track
 from openff_bytepol.exceptions import DataError, OutputExistsError
 from openff_bytepol.training.config import LabelConfig, TrainingConfig, load_config
 from openff_bytepol.training.labels import aimnet2, geometries, priors
+from openff_bytepol.training.labels.checks import make_checks
 from openff_bytepol.training.labels.contacts import make_contacts
+from openff_bytepol.training.labels.decompositions import make_decompositions
 from openff_bytepol.training.labels.dimers import import_dimers
 from openff_bytepol.training.labels.ions import make_ion_curves
 from openff_bytepol.training.labels.pool import PoolEntry, choose_molecules, supported
+from openff_bytepol.training.labels.provenance import provenance
+from openff_bytepol.training.labels.responses import make_responses
 from openff_bytepol.training.labels.schema import MOLECULES, read_table, write_table
 from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.references import torsion_scan_smiles
@@ -29,12 +34,13 @@ logger = logging.getLogger(__name__)
 def make_labels(
     config_path: str | Path,
     *,
+    kinds: Sequence[str] = (),
     resume: bool = True,
     overwrite: bool = False,
     worker: int = 0,
     n_workers: int = 1,
 ) -> Path:
-    """Make the labels that a training configuration asks for: molecules and ion curves.
+    """Make the labels that a configuration asks for.
 
     Chunks already on disk are kept, so an interrupted run continues where it stopped;
     several workers may share one folder.
@@ -43,6 +49,8 @@ def make_labels(
     ----------
     config_path
         YAML file of a `TrainingConfig`.
+    kinds
+        Some of `KINDS`; all by default.
     resume
         Continue if some chunks exist.
     overwrite
@@ -57,27 +65,60 @@ def make_labels(
 
     Raises
     ------
+    DataError
+        If a kind is unknown.
     OutputExistsError
         If chunks exist and neither ``resume`` nor ``overwrite`` is set.
     """
+    unknown = set(kinds) - set(KINDS)
+    if unknown:
+        raise DataError(f"no labels of kind {', '.join(unknown)}; there are {', '.join(KINDS)}")
     config = load_config(config_path)
     folder = config.labels_folder
     existing = list(folder.glob("*.parquet"))
     if existing and not (resume or overwrite):
         raise OutputExistsError(f"{folder}: labels exist; resume, or pass --force to make them new")
+    for kind, make in KINDS.items():
+        if not kinds or kind in kinds:
+            make(config, overwrite=overwrite, worker=worker, n_workers=n_workers)
+    return folder
+
+
+def make_molecules(
+    config: TrainingConfig, *, overwrite: bool = False, worker: int = 0, n_workers: int = 1
+) -> list[Path]:
+    """AIMNet2 labels of molecules, in chunks; those on disk are kept."""
     size = config.labels.chunk_size
     chunks = _chunks("named", named_entries(config), size)
     chunks |= _chunks("pool", pool_entries(config)[: config.labels.max_molecules], size)
+    paths = []
     for name, chunk in track(list(chunks.items())[worker::n_workers], description="labels"):
-        path = folder / f"{name}.parquet"
+        path = config.labels_folder / f"{name}.parquet"
+        paths.append(path)
         if path.exists() and not overwrite:
             continue
         rows = [row for entry in chunk if (row := _try_label(entry, config.labels)) is not None]
-        write_table(rows, MOLECULES, path)
-    make_contacts(config, overwrite=overwrite, worker=worker, n_workers=n_workers)
-    if worker == 0:
-        make_ion_curves(config)
-    return folder
+        write_table(rows, MOLECULES, path, provenance("Auto3D", "AIMNet2 (wB97M-D3)"))
+    return paths
+
+
+def _ions(
+    config: TrainingConfig, *, overwrite: bool = False, worker: int = 0, n_workers: int = 1
+) -> list[Path]:
+    """Curves of alkali cations, by the first worker alone; those on disk are kept."""
+    del overwrite, n_workers
+    return make_ion_curves(config) if worker == 0 else []
+
+
+KINDS: Final[dict[str, Callable[..., list[Path]]]] = {
+    "molecules": make_molecules,
+    "contacts": make_contacts,
+    "ions": _ions,
+    "responses": make_responses,
+    "decompositions": make_decompositions,
+    "checks": make_checks,
+}
+"""What can be labelled, by name."""
 
 
 def _chunks(name: str, entries: list[PoolEntry], size: int) -> dict[str, list[PoolEntry]]:
@@ -144,6 +185,8 @@ def label_molecule(entry: PoolEntry, config: LabelConfig) -> dict[str, Any]:
     relative = surface.energies - surface.energies.min()
     strongest = surface.forces.abs().amax((1, 2))
     keep = (relative < config.energy_window) & (strongest < config.force_limit)
+    if config.deviation_limit is not None:
+        keep &= aimnet2.deviations(starts, atomic_numbers, charge) < config.deviation_limit
     if not keep.any():
         raise DataError("no geometry within the energy window")
     lowest, n_conformers = int(relative.argmin()), kinds.count("conformer")

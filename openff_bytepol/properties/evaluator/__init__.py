@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from openff_bytepol.properties.evaluator.layer import BytePolSimulationLayer
+    from openff_bytepol.properties.evaluator.measurements import data_set
     from openff_bytepol.properties.evaluator.options import estimation_options
     from openff_bytepol.properties.evaluator.schemas import RunLengths, simulation_schema
     from openff_bytepol.properties.evaluator.sources import force_field_source
@@ -27,6 +28,7 @@ _HOMES = {
     "RunLengths": f"{_ROOM}.schemas",
     "SelfDiffusion": f"{_ROOM}.transport_properties",
     "ShearViscosity": f"{_ROOM}.transport_properties",
+    "data_set": f"{_ROOM}.measurements",
     "estimation_options": f"{_ROOM}.options",
     "force_field_source": f"{_ROOM}.sources",
     "simulation_schema": f"{_ROOM}.schemas",
@@ -38,6 +40,7 @@ __all__ = [
     "RunLengths",
     "SelfDiffusion",
     "ShearViscosity",
+    "data_set",
     "estimation_options",
     "force_field_source",
     "simulation_schema",

@@ -9,6 +9,7 @@ from openff.evaluator.attributes import UNDEFINED
 from openff.evaluator.client import RequestOptions
 from openff.evaluator.datasets import PhysicalProperty
 
+from openff_bytepol.exceptions import PropertyError
 from openff_bytepol.properties.evaluator.layer import LAYER
 from openff_bytepol.properties.evaluator.schemas import RunLengths, simulation_schema
 
@@ -45,12 +46,19 @@ def estimation_options(
     Raises
     ------
     PropertyError
-        If there is no schema for a kind of property.
+        If there is no schema for a kind of property, or a property has no uncertainty.
     """
     options = RequestOptions()
     options.calculation_layers = [LAYER]
     absolute = absolute_tolerances or {}
-    for kind in sorted({type(entry) for entry in properties}, key=lambda kind: kind.__name__):
+    entries = list(properties)
+    for entry in entries:
+        if entry.uncertainty == UNDEFINED:
+            raise PropertyError(
+                f"{type(entry).__name__} of {entry.substance} has no uncertainty, which Evaluator "
+                "needs; set one, zero if it is unknown"
+            )
+    for kind in sorted({type(entry) for entry in entries}, key=lambda kind: kind.__name__):
         target = absolute.get(kind, UNDEFINED)
         schema = simulation_schema(
             kind,

@@ -1,0 +1,1 @@
+"""Tests of the OpenFF Evaluator plugin and of its backends."""

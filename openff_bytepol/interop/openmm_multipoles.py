@@ -18,12 +18,14 @@ last one would win without notice.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import openmm
 from openmm import AmoebaMultipoleForce
 
+from openff_bytepol.exceptions import ForceFieldError
 from openff_bytepol.interop.layout import Layout
 from openff_bytepol.parameters import ParameterSet
 from openff_bytepol.units import OPENMM_POLARIZABILITY
@@ -119,6 +121,33 @@ def multipole_force(
             force.addCollectiveVariable(name, build(part))
     force.setName(MULTIPOLES)
     return force
+
+
+def induction_scale(force: openmm.Force) -> float:
+    """Factor on the field of a charge three bonds away in a force that `multipole_force` made.
+
+    Parameters
+    ----------
+    force
+        One ``AmoebaMultipoleForce``, or a ``CustomCVForce`` over three.
+
+    Raises
+    ------
+    ForceFieldError
+        If it is neither, or a field acts on one of the two kinds of dipoles only.
+    """
+    if isinstance(force, openmm.CustomCVForce):
+        weight, _, name = force.getEnergyFunction().partition("+")[0].partition("*")
+        if name == "B11":
+            return math.sqrt(float(weight))
+    elif isinstance(force, AmoebaMultipoleForce):
+        return float(any(_covalent_14(force)))
+    raise ForceFieldError(f"{force.getName()} is not a force of charges and induced dipoles")
+
+
+def _covalent_14(force: AmoebaMultipoleForce) -> Iterator[int]:
+    for index in range(force.getNumMultipoles()):
+        yield len(force.getCovalentMap(index, AmoebaMultipoleForce.Covalent14))
 
 
 def is_polarizable(system: openmm.System) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 import openmm
@@ -14,6 +14,7 @@ from openmm import app, unit
 from openff_bytepol.exceptions import ForceFieldError
 from openff_bytepol.interop.openmm_forces import FAST_GROUP, SLOW_GROUP
 from openff_bytepol.interop.openmm_multipoles import is_polarizable
+from openff_bytepol.interop.openmm_polarization import is_kernel, use_polarization_kernel
 from openff_bytepol.interop.periodic_box import box_vectors, check_cutoff
 from openff_bytepol.interop.platforms import Precision, choose_platform
 from openff_bytepol.units import OPENMM_LENGTH
@@ -21,12 +22,15 @@ from openff_bytepol.units import OPENMM_LENGTH
 if TYPE_CHECKING:
     from openff.interchange import Interchange
 
+Polarization: TypeAlias = Literal["auto", "kernel", "openmm"]
+
 _OUTER_STEP: Final = 2.0
 _INNER_STEPS: Final = 2
 _STEP: Final = 1.0
 _CONSTRAINED_STEP: Final = 2.0
 _BAROSTAT_INTERVAL: Final = 25
 _LARGE_FOR_PROCESSORS: Final = 500
+_LARGE_FOR_REFERENCE_CODE: Final = 100
 
 logger = logging.getLogger(__name__)
 
@@ -44,14 +48,14 @@ def make_simulation(
     seed: int | None = None,
     positions: ArrayLike | None = None,
     box: ArrayLike | None = None,
+    polarization: Polarization = "auto",
 ) -> app.Simulation:
     """Simulation with integrator, barostat and platform chosen for the force field.
 
     Polarizable systems take two steps of bonded and 1-4 and 1-5 terms in every step of the
     rest (``MTSLangevinIntegrator``); fixed-charge systems a ``LangevinMiddleIntegrator``.
-    ``AmoebaMultipoleForce`` has no fast kernel for processors: there, one force call takes
-    about 0.2 s for 640 atoms, 1 s for 2,000 and 4 s for 5,000 (three times that where
-    ``induction_14`` is neither 0 nor 1), so that anything long needs CUDA, HIP or OpenCL.
+    ``AmoebaMultipoleForce`` has no fast kernel for processors: there, charges and induced dipoles
+    are left to the package's own (`openmm_polarization`).
 
     Parameters
     ----------
@@ -76,6 +80,9 @@ def make_simulation(
         Å; (n_particles, 3). Those of the Interchange by default.
     box
         Edges or reduced vectors, Å. That of the source by default.
+    polarization
+        "kernel" replaces the multipole force by the package's own kernel, "openmm" keeps it;
+        "auto" replaces it on platform CPU, for more than 100 atoms.
 
     Returns
     -------
@@ -110,6 +117,8 @@ def make_simulation(
     if seed is not None:
         integrator.setRandomNumberSeed(seed)
     chosen, properties = choose_platform(platform, precision=precision)
+    if _wants_kernel(polarization, system, chosen):
+        use_polarization_kernel(system)
     _log_speed(system, chosen)
     simulation = app.Simulation(topology, system, integrator, chosen, properties)
     if positions is not None:
@@ -117,6 +126,15 @@ def make_simulation(
         velocity_seed = () if seed is None else (seed,)
         simulation.context.setVelocitiesToTemperature(temperature * unit.kelvin, *velocity_seed)
     return simulation
+
+
+def _wants_kernel(
+    polarization: Polarization, system: openmm.System, platform: openmm.Platform
+) -> bool:
+    if polarization != "auto":
+        return polarization == "kernel"
+    large = system.getNumParticles() > _LARGE_FOR_REFERENCE_CODE
+    return large and platform.getName() == "CPU" and hasattr(openmm, "PythonForce")
 
 
 def _prepare(
@@ -186,7 +204,8 @@ def _log_speed(system: openmm.System, platform: openmm.Platform) -> None:
     logger.info("running on OpenMM platform %s", platform.getName())
     n_particles = system.getNumParticles()
     slow = platform.getName() in ("CPU", "Reference")
-    if not slow or not is_polarizable(system) or n_particles < _LARGE_FOR_PROCESSORS:
+    replaced = any(is_kernel(force) for force in system.getForces())
+    if not slow or replaced or not is_polarizable(system) or n_particles < _LARGE_FOR_PROCESSORS:
         return
     seconds = (n_particles / 2000) ** 1.4
     if any(isinstance(force, openmm.CustomCVForce) for force in system.getForces()):

@@ -1,0 +1,235 @@
+"""The package's own kernel for charges and induced dipoles inside OpenMM.
+
+On processors, ``AmoebaMultipoleForce`` runs single-threaded reference code. There it can be replaced
+by an ``openmm.PythonForce`` that calls `polarization.PolarizationKernel`: the same energy, scale
+factors included, some ten to hundred times faster.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import openmm
+from openmm import AmoebaMultipoleForce, unit
+
+from openff_bytepol.exceptions import ForceFieldError
+from openff_bytepol.interop.openmm_multipoles import (
+    MULTIPOLES,
+    PERMANENT_15,
+    induction_scale,
+    permanent_14,
+)
+from openff_bytepol.units import OPENMM_ENERGY, OPENMM_FORCE, OPENMM_LENGTH, OPENMM_POLARIZABILITY
+
+if TYPE_CHECKING:
+    from openff_bytepol.polarization import (
+        KernelOptions,
+        PolarizationKernel,
+        PolarizationResult,
+        Sites,
+    )
+
+_recorded: ContextVar[list[PolarizationResult] | None] = ContextVar("recorded", default=None)
+
+
+class PolarizationComputation:
+    """Function of a ``PythonForce``: energy and forces of a state.
+
+    It can be pickled, and a system that holds it can be written as XML; reading that needs this
+    package. Results of the last positions are kept, since OpenMM asks for them again when it
+    reports.
+
+    Parameters
+    ----------
+    sites
+        Charges and polarizabilities.
+    options
+        Of the kernel.
+    periodic
+        Use the box of the state.
+    """
+
+    def __init__(self, sites: Sites, options: KernelOptions, *, periodic: bool) -> None:
+        self.sites, self.options, self.periodic = sites, options, periodic
+        self._kernel: PolarizationKernel | None = None
+        self._lock = threading.Lock()
+        self._last: tuple[Any, Any, PolarizationResult] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self.sites, self.options, self.periodic)
+
+    def __call__(self, state: openmm.State) -> tuple[float, Any]:
+        """Energy (kJ/mol) and forces (kJ/mol/nm) of a state."""
+        positions = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+        positions = positions / OPENMM_LENGTH
+        box = None
+        if self.periodic:
+            vectors = state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)
+            box = vectors / OPENMM_LENGTH
+        with self._lock:
+            result = self._evaluate(positions, box)
+        recorded = _recorded.get()
+        if recorded is not None:
+            recorded.append(result)
+        return OPENMM_ENERGY * result.energy, OPENMM_FORCE * result.forces
+
+    def _evaluate(self, positions: Any, box: Any) -> PolarizationResult:
+        if self._last is not None:
+            before, box_before, result = self._last
+            if np.array_equal(before, positions) and (
+                box is None or np.array_equal(box_before, box)
+            ):
+                return result
+        if self._kernel is None:
+            from openff_bytepol.polarization import PolarizationKernel
+
+            self._kernel = PolarizationKernel(self.sites, self.options)
+        result = self._kernel.compute(positions, box)
+        self._last = positions, box, result
+        return result
+
+
+def _restore(sites: Sites, options: KernelOptions, periodic: bool) -> PolarizationComputation:
+    return PolarizationComputation(sites, options, periodic=periodic)
+
+
+@contextmanager
+def recorded_results() -> Iterator[list[PolarizationResult]]:
+    """Collect what the kernel computes inside the block, in this thread."""
+    results: list[PolarizationResult] = []
+    token = _recorded.set(results)
+    try:
+        yield results
+    finally:
+        _recorded.reset(token)
+
+
+def is_kernel(force: openmm.Force) -> bool:
+    """Whether a force is the package's own kernel, put in by `use_polarization_kernel`."""
+    return force.getName() == MULTIPOLES and type(force).__name__ == "PythonForce"
+
+
+def use_polarization_kernel(system: openmm.System, **options: Any) -> bool:
+    """Replace the multipole force of a system by the package's own kernel, in place.
+
+    Parameters
+    ----------
+    system
+        Made by `create_system`, or from an Interchange.
+    options
+        Fields of `polarization.KernelOptions`; tolerances are those of the force by default.
+
+    Returns
+    -------
+    bool
+        Whether there was a force to replace.
+
+    Raises
+    ------
+    ForceFieldError
+        If the force is not one that `multipole_force` makes.
+    """
+    for index, force in enumerate(system.getForces()):
+        if force.getName() == MULTIPOLES and not is_kernel(force):
+            replacement = polarization_force(force, **options)
+            system.removeForce(index)
+            system.addForce(replacement)
+            return True
+    return False
+
+
+def polarization_force(force: openmm.Force, **options: Any) -> openmm.PythonForce:
+    """The kernel in place of a multipole force.
+
+    Parameters
+    ----------
+    force
+        Made by `multipole_force`.
+    options
+        Fields of `polarization.KernelOptions`; tolerances are those of the force by default.
+
+    Raises
+    ------
+    ForceFieldError
+        If the force is not one that `multipole_force` makes.
+    """
+    from openff_bytepol.polarization import KernelOptions
+
+    first = _first_part(force)
+    periodic = first.getNonbondedMethod() == AmoebaMultipoleForce.PME
+    settings = {
+        "ewald_tolerance": first.getEwaldErrorTolerance(),
+        "tolerance": first.getMutualInducedTargetEpsilon(),
+        **options,
+    }
+    if periodic:
+        longest = first.getCutoffDistance().value_in_unit(unit.nanometer) / OPENMM_LENGTH
+        settings.setdefault("cutoff", min(longest, KernelOptions().cutoff))
+    computation = PolarizationComputation(
+        sites_of(force), KernelOptions(**settings), periodic=periodic
+    )
+    replacement = openmm.PythonForce(computation)
+    replacement.setUsesPeriodicBoundaryConditions(periodic)
+    replacement.setForceGroup(force.getForceGroup())
+    replacement.setName(MULTIPOLES)
+    return replacement
+
+
+def sites_of(force: openmm.Force) -> Sites:
+    """Charges, polarizabilities and scale factors of a multipole force.
+
+    Parameters
+    ----------
+    force
+        Made by `multipole_force`.
+
+    Raises
+    ------
+    ForceFieldError
+        If the force is not one that `multipole_force` makes.
+    """
+    from openff_bytepol.polarization import Sites
+
+    scale = induction_scale(force)
+    first = _first_part(force)
+    n_atoms = first.getNumMultipoles()
+    rows = np.empty((n_atoms, 4))
+    pairs: dict[tuple[int, int], tuple[float, float]] = {}
+    factors = {
+        AmoebaMultipoleForce.Covalent12: (0.0, 0.0),
+        AmoebaMultipoleForce.Covalent13: (0.0, 0.0),
+        AmoebaMultipoleForce.Covalent14: (permanent_14(scale), scale),
+        AmoebaMultipoleForce.Covalent15: (PERMANENT_15, 1.0),
+    }
+    for i in range(n_atoms):
+        charge, _, _, _, _, _, _, thole, damping, alpha = (
+            v._value if unit.is_quantity(v) else v for v in first.getMultipoleParameters(i)
+        )
+        rows[i] = charge, alpha / OPENMM_POLARIZABILITY, damping**6 / OPENMM_POLARIZABILITY, thole
+        maps = first.getCovalentMaps(i)
+        silent = set(maps[AmoebaMultipoleForce.PolarizationCovalent11])
+        for kind, (on_charge, on_field) in factors.items():
+            for j in maps[kind]:
+                if j > i:
+                    pairs[i, j] = on_charge, 0.0 if j in silent else on_field
+    if len(np.unique(rows[:, 3])) > 1:
+        raise ForceFieldError("atoms with different Thole constants cannot share the kernel")
+    scales = np.array(list(pairs.values())).reshape(-1, 2)
+    return Sites(
+        charges=rows[:, 0].copy(),
+        polarizabilities=rows[:, 1].copy(),
+        dampings=rows[:, 2].copy(),
+        thole=float(rows[0, 3]) if n_atoms else 0.39,
+        near_pairs=np.array(list(pairs), dtype=np.int64).reshape(-1, 2),
+        charge_scales=scales[:, 0].copy(),
+        field_scales=scales[:, 1].copy(),
+    )
+
+
+def _first_part(force: openmm.Force) -> AmoebaMultipoleForce:
+    return force if isinstance(force, AmoebaMultipoleForce) else force.getCollectiveVariable(0)

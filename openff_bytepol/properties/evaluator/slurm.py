@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import dask
 from openff.evaluator.backends import ComputeResources, QueueWorkerResources
 from openff.evaluator.backends.dask import DaskSLURMBackend
 from openff.units import Quantity
@@ -15,6 +16,20 @@ _CHILDREN_ALLOWED: Final = "export DASK_DISTRIBUTED__WORKER__DAEMON=False"
 """Evaluator runs each task in a process of its own, which daemons may not start."""
 
 
+class SLURMBackend(DaskSLURMBackend):
+    """``DaskSLURMBackend`` that keeps its options to itself.
+
+    Evaluator's appends them to lists of Dask's configuration, where later backends of the same
+    process find them.
+    """
+
+    def _get_env_extra(self) -> list[str]:
+        return [*_configured("job-script-prologue"), *self._setup_script_commands]
+
+    def _get_job_extra(self) -> list[str]:
+        return [*_configured("job-extra-directives"), *self._extra_script_options]
+
+
 def slurm_backend(
     queue: str,
     *,
@@ -22,11 +37,11 @@ def slurm_backend(
     gpus: int = 1,
     threads: int = 4,
     memory_gb: float = 16.0,
-    wallclock: str = "24:00",
+    hours: float = 24.0,
     toolkit: str = "CUDA",
     setup: Sequence[str] = (),
     options: Sequence[str] = (),
-) -> DaskSLURMBackend:
+) -> SLURMBackend:
     """Backend that keeps as many SLURM jobs as there is work for.
 
     A job that ends at its time limit costs no more than what it did since its last checkpoint:
@@ -42,8 +57,8 @@ def slurm_backend(
         Per job: 1, or 0 for processors.
     threads, memory_gb
         Per job.
-    wallclock
-        ``HH:MM``.
+    hours
+        Time limit of a job.
     toolkit
         "CUDA" or "OpenCL".
     setup
@@ -54,7 +69,7 @@ def slurm_backend(
 
     Returns
     -------
-    DaskSLURMBackend
+    SLURMBackend
         Not started. Once it is, ``job_script()`` shows the script.
 
     Raises
@@ -74,10 +89,10 @@ def slurm_backend(
         number_of_gpus=gpus,
         preferred_gpu_toolkit=toolkits[toolkit],
         per_thread_memory_limit=Quantity(memory_gb, "gigabyte"),
-        wallclock_time_limit=wallclock,
+        wallclock_time_limit=_time_limit(hours),
     )
     directives = [f"--gres=gpu:{gpus}"] if gpus else []
-    return DaskSLURMBackend(
+    return SLURMBackend(
         minimum_number_of_workers=0,
         maximum_number_of_workers=max_workers,
         resources_per_worker=resources,
@@ -85,3 +100,14 @@ def slurm_backend(
         setup_script_commands=[*setup, _CHILDREN_ALLOWED],
         extra_script_options=[*directives, *options],
     )
+
+
+def _configured(name: str) -> list[str]:
+    found: list[str] = dask.config.get(f"jobqueue.slurm.{name}", default=None) or []
+    return found
+
+
+def _time_limit(hours: float) -> str:
+    """``HH:MM:SS``: SLURM takes ``HH:MM``, which Evaluator asks for, for minutes and seconds."""
+    minutes = max(1, round(60 * hours))
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:00"

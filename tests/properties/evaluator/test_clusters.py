@@ -56,7 +56,7 @@ def test_slurm_script_asks_for_a_gpu(tmp_path, monkeypatch):
         "gpu-queue",
         threads=3,
         memory_gb=12,
-        wallclock="06:00",
+        hours=6.5,
         setup=["module load cuda"],
         options=["--account=chem"],
     ) as backend:
@@ -65,11 +65,11 @@ def test_slurm_script_asks_for_a_gpu(tmp_path, monkeypatch):
     assert "#SBATCH --gres=gpu:1" in script
     assert "#SBATCH --account=chem" in script
     assert "#SBATCH --cpus-per-task=3" in script
-    assert "#SBATCH -t 06:00" in script
+    assert "#SBATCH -t 06:30:00" in script
     assert "#SBATCH --mem=12G" in script
     worker = next(i for i, line in enumerate(script) if "dask_worker" in line)
     assert script.index("module load cuda") < worker
-    assert "--nthreads 1" in script[worker] or "--nthreads" in script[worker]
+    assert script.index("export DASK_DISTRIBUTED__WORKER__DAEMON=False") < worker
 
 
 def test_slurm_without_gpus(tmp_path, monkeypatch):

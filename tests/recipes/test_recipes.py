@@ -77,3 +77,41 @@ def test_export(recipe):
     for term, _, _, difference in compared:
         tolerance = 0.5 if term in ("dispersion_correction", "total") else 1e-3
         assert abs(float(difference)) < tolerance, term
+
+
+@pytest.mark.slow
+def test_evaluator_data_set(recipe):
+    pytest.importorskip("openff.evaluator", reason="OpenFF Evaluator is not installed")
+    folder = recipe("08-evaluator-data-set")
+    output = run(
+        folder, sys.executable, "estimate.py", "--n-molecules", 220, "--equilibration", 0.01,
+        "--time", 0.024, "--gas-time", 0.048, "--interval", 0.002, "--port", 8017,
+    )  # fmt: skip
+    assert "3 of 3 estimated" in output
+    with (folder / "estimates.csv").open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["property"] for row in rows].count("Density") == 2
+    for row in rows:
+        if row["property"] == "Density":
+            assert 0.5 < float(row["estimated"]) < 1.3
+
+
+def test_cluster_job_script(recipe):
+    pytest.importorskip("openff.evaluator", reason="OpenFF Evaluator is not installed")
+    folder = recipe("10-clusters")
+    measurements = RECIPES / "08-evaluator-data-set" / "measurements.csv"
+    output = run(folder, sys.executable, "slurm.py", measurements, "--queue", "short", "--show")
+    assert "#SBATCH --gres=gpu:1" in output
+    assert "#SBATCH -p short" in output
+
+
+@pytest.mark.slow
+def test_modal_functions_on_this_machine(recipe):
+    pytest.importorskip("openff.evaluator", reason="OpenFF Evaluator is not installed")
+    pytest.importorskip("modal")
+    folder = recipe("10-clusters")
+    output = run(
+        folder, sys.executable, "modal_density.py", "O", "--local", "volume", "--n-molecules", 220,
+        "--force-field", "bytepol-fixed.offxml", "--time", 0.024, "--interval", 0.002,
+    )  # fmt: skip
+    assert 0.5 < float(output.split()[0]) < 1.3

@@ -52,7 +52,7 @@ class BytePolDipoleMoments(ComputeDipoleMoments):
             precision=platform.precision,
             box=pdb.topology.getPeriodicBoxVectors().value_in_unit(unit.angstrom),
         )
-        measure = dipole_measure(system)
+        measure = dipole_measure(simulation.system)
         moments = []
         for chunk in mdtraj.iterload(
             self.trajectory_path, top=self.parameterized_system.topology_path, chunk=_CHUNK

@@ -71,16 +71,6 @@ def make_app(
     """An app with the one function that runs tasks."""
     app = modal.App(_APP)
 
-    @app.function(
-        image=image,
-        gpu=gpu,
-        cpu=cpu,
-        memory=memory,
-        timeout=timeout,
-        volumes={MOUNT: volume},
-        serialized=True,
-        name="run_task",
-    )
     def run(task: bytes, folder: str, watched: str) -> tuple[bytes, list[str]]:
         import modal as in_container
 
@@ -96,7 +86,17 @@ def make_app(
                 volume.commit()
         return outcome.result, outcome.changed
 
-    return app, run
+    register = app.function(
+        image=image,
+        gpu=gpu,
+        cpu=cpu,
+        memory=memory,
+        timeout=timeout,
+        volumes={MOUNT: volume},
+        serialized=True,
+        name="run_task",
+    )
+    return app, register(run)
 
 
 class ModalBackend(CalculationBackend):

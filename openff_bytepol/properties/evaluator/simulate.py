@@ -51,6 +51,10 @@ class BytePolSimulation(OpenMMSimulation):
     fixed-charge systems take steps of 1 fs, and so many more that all times stay as asked for.
     """
 
+    timestep: Quantity
+    steps_per_iteration: int
+    output_frequency: int
+
     def _execute(self, directory: str, available_resources: ComputeResources) -> None:
         refuse_gradients(self.gradient_parameters)
         self._fit_timestep()

@@ -112,9 +112,7 @@ def import_file(
         require_level(found.rows, levels, str(path))
     rows, report = validate(kind, found.rows, found.dropped)
     if report.units and not trust_units:
-        raise UnitError(
-            f"{path}: {'; '.join(report.units)}; convert them, or pass --trust-units"
-        )
+        raise UnitError(f"{path}: {'; '.join(report.units)}; convert them, or pass --trust-units")
     if not rows:
         raise DataError(f"{path}: nothing passes the checks: {dict(report.dropped)}")
     if kind == "dimers":

@@ -112,13 +112,13 @@ def validate(
         groups[_level(row), *sorted(one.key for one in molecules)].append(len(kept))
         fingerprints.append(_fingerprint(molecules, row))
         kept.append(row)
-    repeated = set()
+    unwanted = dict.fromkeys(_incomplete(kept) if kind == "dimers" else (), "missing components")
     for members in groups.values():
-        found = repeats([fingerprints[i] for i in members])
-        repeated |= {members[i] for i in found}
-    for i in sorted(repeated):
-        report.drop("duplicate", _name(kept[i]))
-    unique = [row for i, row in enumerate(kept) if i not in repeated]
+        for repeat in repeats([fingerprints[i] for i in members]):
+            unwanted.setdefault(members[repeat], "duplicate")
+    for position, reason in sorted(unwanted.items()):
+        report.drop(reason, _name(kept[position]))
+    unique = [row for position, row in enumerate(kept) if position not in unwanted]
     report.kept = len(unique)
     report.levels = Counter(_level(row) for row in unique)
     report.units = suspected_units(kind, unique)
@@ -187,12 +187,22 @@ def _value_fault(kind: str, row: Row) -> str | None:
     arrays = ("coordinates", "energies", "forces", "points", "potential", "angles")
     if any(not np.isfinite(np.asarray(row[name])).all() for name in arrays if name in row):
         return "values that are not finite"
-    if kind == "dimers" and not np.isfinite(row["total"]):
-        return "no total energy"
-    unknown = [name for name in COMPONENTS if kind == "dimers" and np.isnan(row[name])]
-    if 0 < len(unknown) < len(COMPONENTS):
-        return "missing components"
+    if kind == "dimers" and all(np.isnan(row[name]) for name in (*COMPONENTS, "total")):
+        return "no energies"
     return None
+
+
+def _incomplete(rows: Sequence[Row]) -> set[int]:
+    """Positions of dimers without an energy that most of their set and level have."""
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for position, row in enumerate(rows):
+        groups[row["subset"], row["level"]].append(position)
+    found = set()
+    for members in groups.values():
+        known = np.isfinite([[rows[i][name] for name in (*COMPONENTS, "total")] for i in members])
+        lacking = (~known & (known.mean(0) > 0.5)).any(1)
+        found |= {i for i, lacks in zip(members, lacking, strict=True) if lacks}
+    return found
 
 
 def _geometry_fault(molecules: list[Skeleton], row: Row) -> str | None:

@@ -83,6 +83,7 @@ class EnergyDecompositionHarness(ProgramHarness):  # type: ignore[misc]
             },
             creator=f"almo-eda ({result.program} {result.version})",
             version=self.get_version(),
+            cores=config.ncores,
             variables=values,
         )
 

@@ -9,9 +9,14 @@ import numpy as np
 from qcengine.exceptions import InputError, ResourceError, UnknownError
 from qcengine.programs.model import ProgramHarness
 
-from active_learning.programs.results import atomic_result, level_of, whole_of
+from active_learning.programs.results import (
+    atomic_result,
+    level_of,
+    real_and_ghosts,
+    whole_of,
+)
 from openff_bytepol.exceptions import BytePolError, ConvergenceError, DataError
-from openff_bytepol.qm.single_point import single_point
+from openff_bytepol.qm.single_point import energy_with_ghosts, single_point
 from openff_bytepol.units import BOHR_IN_ANGSTROM, HARTREE_IN_KCAL
 
 if TYPE_CHECKING:
@@ -72,6 +77,8 @@ class MonomerHarness(ProgramHarness):  # type: ignore[misc]
         driver = str(getattr(input_data.specification.driver, "value", ""))
         if driver not in {"energy", "gradient"}:
             raise InputError(f"{self.name}: driver energy or gradient, not {driver}")
+        if driver == "energy" and not np.all(input_data.molecule.real):
+            return self._with_ghosts(input_data, config)
         result = run_limited(config, self._run, input_data)
         energy = result.energy / HARTREE_IN_KCAL
         gradient = result.gradient / HARTREE_IN_KCAL * BOHR_IN_ANGSTROM
@@ -90,6 +97,24 @@ class MonomerHarness(ProgramHarness):  # type: ignore[misc]
             properties,
             creator=self.name,
             version=self.get_version(),
+            cores=config.ncores,
+        )
+
+    def _with_ghosts(self, data: AtomicInput, config: TaskConfig) -> AtomicResult:
+        energy, functions = run_limited(
+            config,
+            energy_with_ghosts,
+            *real_and_ghosts(data.molecule),
+            level_of(data, self.name, "gradient"),
+        )
+        value = energy / HARTREE_IN_KCAL
+        return atomic_result(
+            data,
+            value,
+            {"return_energy": value, "scf_total_energy": value, "calcinfo_nbasis": functions},
+            creator=self.name,
+            version=self.get_version(),
+            cores=config.ncores,
         )
 
     def _run(self, data: AtomicInput) -> Any:
@@ -111,7 +136,7 @@ class PySCFHarness(MonomerHarness):
 
 
 class TBLiteHarness(MonomerHarness):
-    """tblite (https://tblite.readthedocs.io): ``gfn2`` and ``gfn1``."""
+    """tblite (https://tblite.readthedocs.io): ``gfn2-xtb`` and ``gfn1-xtb``."""
 
     _defaults: ClassVar[dict[str, Any]] = {
         "name": "tblite",

@@ -117,6 +117,7 @@ class OldPsi4Harness(ProgramHarness):  # type: ignore[misc]
             properties,
             creator="Psi4",
             version=result["version"],
+            cores=config.ncores,
             variables=result["variables"],
         )
 
@@ -159,10 +160,14 @@ def _geometry(fragments: tuple[Fragment, ...]) -> str:
 def _failure(done: subprocess.CompletedProcess[str], output: Path) -> Exception:
     text = output.read_text(errors="replace") if output.is_file() else ""
     tail = (text + done.stdout + done.stderr)[-2000:]
-    if done.returncode < 0:
-        return RandomError(f"psi4 was killed by signal {-done.returncode}: {tail}")
-    if "Could not converge" in tail or "ConvergenceError" in tail:
-        return UnknownError(f"no convergence: {tail}")
-    if "ValidationError" in tail or "BasisSetNotFound" in tail:
-        return InputError(f"psi4: {tail}")
+    kinds: tuple[tuple[bool, type[Exception], str], ...] = (
+        (done.returncode < 0, RandomError, f"psi4 was killed by signal {-done.returncode}"),
+        ("could not converge" in tail.lower(), UnknownError, "no convergence"),
+        ("ConvergenceError" in tail, UnknownError, "no convergence"),
+        ("ValidationError" in tail, InputError, "psi4 refuses the input"),
+        ("BasisSetNotFound" in tail, InputError, "psi4 lacks the basis set"),
+    )
+    for applies, kind, reason in kinds:
+        if applies:
+            return kind(f"{reason}: {tail}")
     return UnknownError(f"psi4 failed: {tail}")

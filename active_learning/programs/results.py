@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rdkit import Chem
 
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.qm import Fragment, Level
@@ -48,6 +49,19 @@ def whole_of(molecule: Molecule) -> Fragment:
     )
 
 
+def real_and_ghosts(molecule: Molecule) -> tuple[Fragment, Fragment]:
+    """Atoms that are there, and ghost atoms (without electrons)."""
+    table = Chem.GetPeriodicTable()
+    symbols = np.asarray([str(symbol) for symbol in molecule.symbols])
+    positions = np.asarray(molecule.geometry).reshape(-1, 3) * BOHR_IN_ANGSTROM
+    real = np.asarray(molecule.real, dtype=bool)
+    nuclei = sum(table.GetAtomicNumber(str(symbol)) for symbol in symbols[~real])
+    return (
+        Fragment(tuple(symbols[real]), positions[real], round(molecule.molecular_charge)),
+        Fragment(tuple(symbols[~real]), positions[~real], nuclei),
+    )
+
+
 def level_of(
     data: AtomicInput, program: Any, kind: Any, other_keywords: frozenset[str] = frozenset()
 ) -> Level:
@@ -65,7 +79,7 @@ def level_of(
             f"{program}: unknown keywords {sorted(unknown)}; there are "
             f"{sorted(KEYWORDS | other_keywords)}"
         )
-    options = {name: tuple(keywords[name]) for name in _GRIDS if name in keywords}
+    options: dict[str, Any] = {name: tuple(keywords[name]) for name in _GRIDS if name in keywords}
     if "auxiliary_basis" in keywords:
         options["auxiliary_basis"] = keywords["auxiliary_basis"]
     return Level(
@@ -85,6 +99,7 @@ def atomic_result(
     *,
     creator: str,
     version: str,
+    cores: int,
     variables: Mapping[str, Any] | None = None,
 ) -> AtomicResult:
     """A successful record.
@@ -97,8 +112,8 @@ def atomic_result(
         Hartree, hartree/bohr or properties, by the driver.
     properties
         QCSchema properties, atomic units.
-    creator, version
-        Program.
+    creator, version, cores
+        Program and its threads.
     variables
         Further named values, atomic units.
     """
@@ -110,6 +125,6 @@ def atomic_result(
         properties={"calcinfo_natom": len(data.molecule.symbols), **properties},
         return_result=return_result,
         success=True,
-        provenance={"creator": creator, "version": version},
+        provenance={"creator": creator, "version": version, "nthreads": cores},
         extras={"qcvars": dict(variables or {})},
     )

@@ -29,7 +29,7 @@ class Level:
     method
         ``hf``, or a functional as PySCF names it, with ``-d3bj`` or ``-d4`` appended for a
         dispersion correction (``wb97m-d3bj`` and ``wb97x-d3bj`` replace VV10 by D3(BJ));
-        ``gfn2`` or ``gfn1`` for tblite; ``sapt0`` for Psi4.
+        ``gfn2-xtb`` or ``gfn1-xtb`` for tblite; ``sapt0`` for Psi4.
     basis
         Basis set; None for tight binding.
     auxiliary_basis
@@ -53,7 +53,7 @@ class Level:
 LEVELS: Final = {
     level.name: level
     for level in (
-        Level("gfn2", "gradient", "tblite", "gfn2", auxiliary_basis=None),
+        Level("gfn2-xtb", "gradient", "tblite", "gfn2-xtb", auxiliary_basis=None),
         Level("wb97x-d3bj/def2-svp", "gradient", "pyscf", "wb97x-d3bj", "def2-svp"),
         Level("wb97m-d3bj/def2-tzvpd", "gradient", "pyscf", "wb97m-d3bj", "def2-tzvpd"),
         Level("wb97m-v/def2-tzvpd", "gradient", "pyscf", "wb97m-v", "def2-tzvpd"),

@@ -16,7 +16,7 @@ from openff_bytepol.qm.mean_field import (
 from openff_bytepol.qm.results import SinglePoint
 from openff_bytepol.units import BOHR_IN_ANGSTROM, HARTREE_IN_KCAL
 
-TIGHT_BINDING = {"gfn1": "GFN1-xTB", "gfn2": "GFN2-xTB"}
+TIGHT_BINDING = {"gfn1-xtb": "GFN1-xTB", "gfn2-xtb": "GFN2-xTB"}
 
 
 def single_point(fragment: Fragment, level: Level) -> SinglePoint:
@@ -36,6 +36,36 @@ def single_point(fragment: Fragment, level: Level) -> SinglePoint:
     if level.program == "tblite":
         return _tblite(fragment, level)
     raise DataError(f"level '{level.name}': {level.program} does not run in this process")
+
+
+def energy_with_ghosts(fragment: Fragment, ghosts: Fragment, level: Level) -> tuple[float, int]:
+    """Energy of a molecule that may use basis functions of absent atoms, with PySCF.
+
+    Parameters
+    ----------
+    fragment, ghosts
+        Atoms that are there, and those of which only the basis functions are.
+    level
+        Method, basis, density fitting and grids.
+
+    Returns
+    -------
+    tuple
+        Energy (kcal/mol) and number of basis functions.
+
+    Raises
+    ------
+    ConvergenceError
+        If the SCF does not converge.
+    DataError
+        If the level is not one of PySCF.
+    """
+    if level.program != "pyscf" or level.basis is None:
+        raise DataError(f"level '{level.name}': ghost atoms need PySCF and a basis set")
+    molecule = build_molecule(fragment, level.basis, [ghosts])
+    energy = converge(build_mean_field(molecule, level))
+    correction, _ = dispersion_correction(fragment, level)
+    return (energy + correction) * HARTREE_IN_KCAL, int(molecule.nao)
 
 
 def _pyscf(fragment: Fragment, level: Level) -> SinglePoint:

@@ -69,7 +69,7 @@ def gradient_by_differences(fragment: Fragment, level: Level, atom: int, axis: i
     ("level", "tolerance"),
     [
         (Level("a", "gradient", "pyscf", "pbe0-d3bj", "6-31g", grid=(40, 194)), 0.02),
-        (find_level("gfn2"), 1e-3),
+        (find_level("gfn2-xtb"), 1e-3),
     ],
     ids=["pyscf", "tblite"],
 )
@@ -86,7 +86,7 @@ def test_gradients_are_the_slopes_of_energies(level: Level, tolerance: float) ->
 
 def test_dipoles_of_ions_are_about_their_center() -> None:
     pytest.importorskip("tblite")
-    level = find_level("gfn2")
+    level = find_level("gfn2-xtb")
     here = single_point(systems.HYDRONIUM, level)
     moved = Fragment(systems.HYDRONIUM.symbols, systems.HYDRONIUM.coordinates + 5.0, 1)
     assert single_point(moved, level).dipole == pytest.approx(here.dipole, abs=1e-5)

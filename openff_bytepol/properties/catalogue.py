@@ -28,8 +28,9 @@ from openff_bytepol.properties.response import (
 )
 from openff_bytepol.properties.results import PropertyEstimate
 from openff_bytepol.properties.vaporization import enthalpy_of_vaporization
+from openff_bytepol.properties.viscosity import green_kubo_viscosity
 
-Leg: TypeAlias = Literal["liquid", "gas", "pure", "transport"]
+Leg: TypeAlias = Literal["liquid", "gas", "pure", "transport", "stress"]
 Estimates: TypeAlias = Mapping[str, PropertyEstimate]
 
 
@@ -47,16 +48,19 @@ class Legs:
         Each pure component at constant pressure.
     transport
         At constant volume, with unwrapped centres.
+    stress
+        At constant volume, with pressure tensors every few fs.
     """
 
     liquid: Observables | None = None
     gas: Observables | None = None
     pure: list[Observables] = field(default_factory=list)
     transport: Observables | None = None
+    stress: Observables | None = None
 
     def available(self) -> set[Leg]:
         """Those that have been simulated."""
-        names: tuple[Leg, ...] = ("liquid", "gas", "pure", "transport")
+        names: tuple[Leg, ...] = ("liquid", "gas", "pure", "transport", "stress")
         return {name for name in names if getattr(self, name)}
 
 
@@ -101,10 +105,20 @@ def _vaporization(legs: Legs) -> PropertyEstimate:
 
 
 def _diffusion(legs: Legs) -> PropertyEstimate | Estimates:
+    """Corrected for the size of the box where a viscosity is estimated too."""
     run = _transport(legs)
-    if len(run.names) == 1:
-        return self_diffusion(run)
-    return {name: self_diffusion(run, component=i) for i, name in enumerate(run.names)}
+    viscosity = None if legs.stress is None else green_kubo_viscosity(legs.stress)
+    found = {
+        name: self_diffusion(run, component=i, viscosity=viscosity)
+        for i, name in enumerate(run.names)
+    }
+    return found if len(found) > 1 else found[run.names[0]]
+
+
+def _viscosity(legs: Legs) -> PropertyEstimate:
+    if legs.stress is None:
+        raise PropertyError("pressure tensors have not been simulated")
+    return green_kubo_viscosity(legs.stress)
 
 
 _LIQUID: Final = frozenset[Leg]({"liquid"})
@@ -155,7 +169,14 @@ PROPERTIES: Final[dict[str, Recipe]] = {
         ("hmix",),
     ),
     "self_diffusion": Recipe(
-        _TRANSPORT, _diffusion, "self-diffusion of every component", ("diffusion",)
+        _TRANSPORT,
+        _diffusion,
+        "self-diffusion of every component, corrected for the size of the box if the viscosity "
+        "is estimated too",
+        ("diffusion",),
+    ),
+    "viscosity": Recipe(
+        frozenset[Leg]({"liquid", "stress"}), _viscosity, "shear viscosity by Green and Kubo"
     ),
     "conductivity": Recipe(
         _TRANSPORT,

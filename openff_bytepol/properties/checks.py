@@ -75,7 +75,7 @@ def check_frame(
     """
     if not np.isfinite([potential, kinetic]).all():
         raise SimulationError("the energy is not a finite number")
-    kelvin = 2.0 * kinetic / (degrees_of_freedom * BOLTZMANN)
+    kelvin = 2.0 * kinetic / (max(degrees_of_freedom, 1) * BOLTZMANN)
     if kelvin > _HOTTEST * temperature:
         raise SimulationError(f"the system heated up to {kelvin:.0f} K at {temperature:g} K")
 

@@ -25,6 +25,8 @@ UNITS: Final = {
     "excess_density": "g/cm**3",
     "excess_molar_volume": "cm**3/mol",
     "enthalpy_of_mixing": "kJ/mol",
+    "self_diffusion": "m**2/s",
+    "viscosity": "mPa*s",
     "conductivity": "S/m",
     "nernst_einstein_conductivity": "S/m",
 }

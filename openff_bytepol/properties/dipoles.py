@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from openff_bytepol.exceptions import ForceFieldError
+from openff_bytepol.interop.openmm_multipoles import is_polarizable
+from openff_bytepol.interop.openmm_polarization import is_kernel, recorded_results
 from openff_bytepol.properties.observables import Floats
 from openff_bytepol.properties.recorders import Measure
 from openff_bytepol.units import NM_PER_ANGSTROM
@@ -23,17 +26,37 @@ def dipole_measure(system: openmm.System) -> Measure:
     Raises
     ------
     ForceFieldError
-        If no force holds charges.
+        If no force holds charges, or polarization is scaled between 1-4 atoms on a platform
+        other than CPU.
     """
     import openmm
 
     for index, force in enumerate(system.getForces()):
+        if is_kernel(force):
+            charges = pickle.loads(force.getPickledFunction()).sites.charges
+            return _of_kernel(np.asarray(charges), 1 << force.getForceGroup())
         if isinstance(force, openmm.NonbondedForce):
             return _fixed(_charges(force.getParticleParameters, force.getNumParticles()))
         if isinstance(force, openmm.AmoebaMultipoleForce):
             charges = _charges(force.getMultipoleParameters, force.getNumMultipoles())
             return _induced(charges, index)
+    if is_polarizable(system):
+        raise ForceFieldError(
+            "dipole moments of models with scaled 1-4 induction need platform CPU, with more than "
+            "100 atoms"
+        )
     raise ForceFieldError("no force of the system holds charges, so it has no dipole moment")
+
+
+def _of_kernel(charges: Floats, groups: int) -> Measure:
+    """Dipoles that the kernel has found for the present positions, or finds again."""
+
+    def measure(simulation: Simulation, positions: Floats) -> Floats:
+        with recorded_results() as results:
+            simulation.context.getState(energy=True, groups=groups)
+        return np.asarray(charges @ positions + results[-1].dipoles.sum(axis=0))
+
+    return measure
 
 
 def _charges(parameters_of: Callable[[int], Any], n_particles: int) -> Floats:

@@ -25,7 +25,7 @@ from openff_bytepol.properties.estimation import Estimation
 from openff_bytepol.properties.folder import claim, locked, write_text
 from openff_bytepol.properties.force_fields import POLARIZABLE, Parameters
 from openff_bytepol.properties.gas import simulate_gas
-from openff_bytepol.properties.legs import TRANSPORTED, LiquidLeg
+from openff_bytepol.properties.legs import STRESSED, TRANSPORTED, LiquidLeg
 from openff_bytepol.properties.liquid import PRODUCED
 from openff_bytepol.properties.observables import Observables
 from openff_bytepol.properties.planning import Speed
@@ -185,8 +185,10 @@ class _Run:
             for index, smiles in enumerate(request.substance.species()):
                 leg = self._leg(f"pure-{index}", Substance.parse(smiles))
                 self.legs.pure.append(self._produce(leg))
+        if "stress" in needs:
+            self.legs.stress = self._at_fixed_volume(STRESSED, liquid, self.legs.liquid)
         if "transport" in needs:
-            self.legs.transport = self._transport(liquid, self.legs.liquid)
+            self.legs.transport = self._at_fixed_volume(TRANSPORTED, liquid, self.legs.liquid)
         estimates, failures = self._analyse()
         simulated = liquid.data()
         return Estimation(
@@ -249,12 +251,15 @@ class _Run:
         check_phases(data)
         return data
 
-    def _transport(self, leg: LiquidLeg, liquid: Observables) -> Observables:
+    def _at_fixed_volume(self, stage: str, leg: LiquidLeg, liquid: Observables) -> Observables:
         def look() -> Legs:
-            return Legs(liquid=liquid, transport=leg.data(TRANSPORTED))
+            data = leg.data(stage)
+            if stage == STRESSED:
+                return Legs(liquid=liquid, stress=data)
+            return Legs(liquid=liquid, transport=data, stress=self.legs.stress)
 
-        self._note(leg, leg.transport(liquid, self._should_stop(look)))
-        return leg.data(TRANSPORTED)
+        self._note(leg, leg.at_fixed_volume(stage, liquid, self._should_stop(look)))
+        return leg.data(stage)
 
     def _note(self, leg: LiquidLeg, reason: str | None) -> None:
         if reason is not None:

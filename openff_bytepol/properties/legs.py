@@ -31,7 +31,7 @@ from openff_bytepol.properties.production import (
     save_state,
     time_done,
 )
-from openff_bytepol.properties.recorders import read_series
+from openff_bytepol.properties.recorders import Recorder, read_series
 from openff_bytepol.properties.request import Request
 from openff_bytepol.properties.sampling import Sampling
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 SCALED: Final = "5-scale"
 FIXED: Final = "6-fix-volume"
 TRANSPORTED: Final = "7-transport"
+STRESSED: Final = "8-stress"
 
 _FIX_SHARE: Final = 0.2
 """Of the equilibration time, to relax at constant volume."""
@@ -146,26 +147,30 @@ class LiquidLeg:
         simulation = self._begin(EQUILIBRATED, request.state.pressure)
         return self._sample(simulation, PRODUCED, should_stop)
 
-    def transport(self, liquid: Observables, should_stop: ShouldStop) -> str | None:
+    def at_fixed_volume(
+        self, stage: str, liquid: Observables, should_stop: ShouldStop
+    ) -> str | None:
         """Simulate at the mean volume, weakly coupled to the heat bath; as `produce`.
 
         Parameters
         ----------
+        stage
+            ``TRANSPORTED`` for motion of molecules, ``STRESSED`` for pressure tensors.
         liquid
             Production at constant pressure.
         should_stop
             As for `run_stage`.
         """
         request = self.request
-        if is_done(self.folder / TRANSPORTED, request.time):
+        if is_done(self.folder / stage, request.time):
             return None
         if not (self.folder / SCALED / STATE_FILE).is_file():
             self._scale(liquid)
-        if not (self.folder / TRANSPORTED / STATE_FILE).is_file():
-            time = _FIX_SHARE * request.equilibration_time
+        time = _FIX_SHARE * request.equilibration_time
+        if not is_done(self.folder / FIXED, time):
             run_stage(self._begin(SCALED), self.folder / FIXED, time, on_progress=self.on_progress)
         simulation = self._begin(FIXED, friction=_TRANSPORT_FRICTION)
-        return self._sample(simulation, TRANSPORTED, should_stop)
+        return self._sample(simulation, stage, should_stop)
 
     def data(self, stage: str = PRODUCED) -> Observables:
         """Everything that a stage recorded.
@@ -189,16 +194,22 @@ class LiquidLeg:
         )
 
     def _sample(self, simulation: Simulation, stage: str, should_stop: ShouldStop) -> str | None:
-        request = self.request
-        pressure = request.state.pressure if stage == PRODUCED else None
+        request, temperature = self.request, self.request.state.temperature
         sampling = Sampling(request.interval, request.trajectory)
+        recorders: list[Recorder] = []
+        if stage == STRESSED:
+            recorders.append(sampling.stress_recorder(simulation, self.box, temperature))
+        else:
+            pressure = request.state.pressure if stage == PRODUCED else None
+            recorders += sampling.recorders(simulation, self.box, temperature, pressure)
         return run_stage(
             simulation,
             self.folder / stage,
             request.time,
-            sampling.recorders(simulation, self.box, request.state.temperature, pressure),
+            recorders,
             on_progress=self.on_progress,
             should_stop=should_stop,
+            checkpoint_seconds=request.checkpoint,
         )
 
     def _scale(self, liquid: Observables) -> None:

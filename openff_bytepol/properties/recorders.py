@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from openmm.app import Simulation
 
 SERIES: Final = "series"
-STRESS: Final = "stress"
 TRAJECTORY: Final = "trajectory"
 
 Measure: TypeAlias = "Callable[[Simulation, Floats], Floats]"
@@ -45,6 +44,8 @@ class SeriesRecorder:
 
     Attributes
     ----------
+    with_centers
+        Record centres of mass.
     measures
         Field of `Observables` → how to measure a frame of it.
     """
@@ -53,7 +54,7 @@ class SeriesRecorder:
     temperature: float
     pressure: float | None
     every: int
-    prefix: str = SERIES
+    with_centers: bool = True
     measures: dict[str, Measure] = field(default_factory=dict)
     density: float | None = None
     """Of the last frame, g/cm³."""
@@ -84,7 +85,9 @@ class SeriesRecorder:
             vectors = state.getPeriodicBoxVectors(asNumpy=True)._value / NM_PER_ANGSTROM
             self.density = self.box.mass * GRAM_PER_CM3 / float(np.linalg.det(vectors))
             check_density(self.density, self.box.expected_density)
-            frame |= {"boxes": vectors, "centers": self.box.centers(positions)}
+            frame["boxes"] = vectors
+            if self.with_centers:
+                frame["centers"] = self.box.centers(positions)
         for name, measure in self.measures.items():
             frame[name] = measure(simulation, positions)
         self.frames.append(frame)
@@ -114,7 +117,7 @@ class SeriesRecorder:
             polarizabilities=tuple(kind.polarizability for kind in kinds),
             **series,
         )
-        path = chunk_path(folder, self.prefix, step, "npz")
+        path = chunk_path(folder, SERIES, step, "npz")
         with storage(path):
             observables.save(path, overwrite=True)
         self.frames.clear()
@@ -178,7 +181,7 @@ def read_series(folder: Path, prefix: str = SERIES) -> Observables | None:
 
 def forget_after(folder: Path, step: int) -> None:
     """Remove chunks that end after a step: a killed run had written them, but not its state."""
-    for prefix, suffix in ((SERIES, "npz"), (STRESS, "npz"), (TRAJECTORY, "dcd")):
+    for prefix, suffix in ((SERIES, "npz"), (TRAJECTORY, "dcd")):
         for last, path in chunks(folder, prefix, suffix):
             if last > step:
                 path.unlink()

@@ -11,6 +11,7 @@ from openff_bytepol.exceptions import PropertyError
 from openff_bytepol.interop.platforms import Precision
 from openff_bytepol.properties.catalogue import canonical_names, legs_needed
 from openff_bytepol.properties.engine import Engine
+from openff_bytepol.properties.production import CHECKPOINT_SECONDS
 from openff_bytepol.properties.state import Positive, State
 from openff_bytepol.properties.substance import Substance
 
@@ -31,7 +32,8 @@ class Request(BaseModel):
     time
         Of production, ps; the longest, if there are targets.
     equilibration
-        Before that, ps; a quarter of the time, at least 20 ps and at most 1 ns, by default.
+        Before that, ps; by default a quarter of the time, but 20 ps of runs between
+        20 and 80 ps, the time itself of shorter ones and at most 1 ns.
     gas_time
         Of the gas leg, ps; five times the time, at most 5 ns, by default.
     targets
@@ -42,6 +44,8 @@ class Request(BaseModel):
         Between recorded frames, ps.
     trajectory
         Between frames of positions, ps; None for none.
+    checkpoint
+        Wall time between checkpoints, s.
     platform, precision, timestep, seed
         As `Engine`.
     """
@@ -59,6 +63,7 @@ class Request(BaseModel):
     budget: Positive | None = None
     interval: Positive = 0.2
     trajectory: Positive | None = 1.0
+    checkpoint: Positive = CHECKPOINT_SECONDS
     platform: str | None = None
     precision: Precision = "mixed"
     timestep: Positive | None = None
@@ -94,7 +99,7 @@ class Request(BaseModel):
         """Equilibration before production, ps."""
         if self.equilibration is not None:
             return self.equilibration
-        return min(max(0.25 * self.time, 20.0), 1000.0)
+        return min(max(0.25 * self.time, min(self.time, 20.0)), 1000.0)
 
     @property
     def gas_leg_time(self) -> float:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from openff_bytepol.properties.box import Box
 from openff_bytepol.properties.dipoles import dipole_measure
 from openff_bytepol.properties.engine import every_steps
+from openff_bytepol.properties.observables import Floats
+from openff_bytepol.properties.pressure import PressureMeter, molecules_of
 from openff_bytepol.properties.recorders import Recorder, SeriesRecorder, TrajectoryRecorder
 
 if TYPE_CHECKING:
@@ -24,10 +26,14 @@ class Sampling:
         Between frames of energies, boxes, centres and dipoles, ps.
     trajectory
         Between frames of all positions, ps; None for no trajectory.
+    stress
+        Between pressure tensors where they are needed, ps: stress correlations decay in tens of
+        femtoseconds.
     """
 
     interval: float = 0.2
     trajectory: float | None = 1.0
+    stress: float = 0.01
 
     def recorders(
         self, simulation: Simulation, box: Box, temperature: float, pressure: float | None
@@ -38,3 +44,17 @@ class Sampling:
         if self.trajectory is None:
             return [series]
         return [series, TrajectoryRecorder(every_steps(simulation, self.trajectory))]
+
+    def stress_recorder(
+        self, simulation: Simulation, box: Box, temperature: float
+    ) -> SeriesRecorder:
+        """Recorder of pressure tensors at constant volume and this temperature (K)."""
+        meter = PressureMeter(simulation.system, molecules_of(simulation.context))
+
+        def measure(running: Simulation, _: Floats) -> Floats:
+            return meter(running.context)
+
+        every = every_steps(simulation, self.stress)
+        recorder = SeriesRecorder(box, temperature, None, every, with_centers=False)
+        recorder.measures["pressure_tensors"] = measure
+        return recorder

@@ -25,7 +25,7 @@ from openff_bytepol.units import BOLTZMANN, GRAM_PER_CM3
 
 _BOILED: Final = 0.35
 """Fraction of the expected density below which a box is no liquid."""
-_HOLE: Final = (1.0, 0.02)
+_HOLE: Final = (1.0, 0.005)
 _SEPARATED: Final = (10.0, 0.1)
 """Smallest structure factor that counts, and the same per molecule."""
 _HOTTEST: Final = 3.0

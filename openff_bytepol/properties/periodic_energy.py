@@ -37,7 +37,7 @@ from openff_bytepol.properties.observables import Floats
 from openff_bytepol.settings import NonbondedSettings
 from openff_bytepol.units import COULOMB
 
-_TAIL_POINTS: Final = 64
+_TAIL_POINTS: Final = 32
 """Of the Gauss-Legendre quadrature of the energy beyond the cutoff."""
 _PAIR_BLOCK: Final = 500
 """Atoms whose pairs are looked for at a time, for memory."""
@@ -241,11 +241,9 @@ class PeriodicEnergy:
         atoms = _Atoms(types, torch.arange(types.n_atoms))
         total = volume.new_zeros(())
         for r, measure in zip(radii, measures, strict=True):
-            for point, factor in zip(r, measure, strict=True):
-                energies = _van_der_waals(
-                    atoms, first, second, point.expand(len(first)), self.settings
-                )
-                total = total + factor * (weights * energies).sum()
+            distances = r[:, None].expand(-1, len(first))
+            energies = _van_der_waals(atoms, first, second, distances, self.settings)
+            total = total + (measure[:, None] * weights * energies).sum()
         n = float(self.n_atoms)
         return 2.0 * math.pi * n**2 / volume * total / (0.5 * n * (n + 1.0))
 

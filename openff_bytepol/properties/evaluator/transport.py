@@ -28,14 +28,9 @@ from openff_bytepol.properties.engine import every_steps
 from openff_bytepol.properties.evaluator.build import box_of
 from openff_bytepol.properties.evaluator.resources import platform_of
 from openff_bytepol.properties.observables import Observables
-from openff_bytepol.properties.pressure import PressureMeter, molecules_of
 from openff_bytepol.properties.production import run_stage
-from openff_bytepol.properties.recorders import (
-    SERIES,
-    STRESS,
-    SeriesRecorder,
-    read_series,
-)
+from openff_bytepol.properties.recorders import SeriesRecorder, read_series
+from openff_bytepol.properties.sampling import Sampling
 from openff_bytepol.properties.viscosity import green_kubo_viscosity
 
 if TYPE_CHECKING:
@@ -43,14 +38,6 @@ if TYPE_CHECKING:
 
 _FRICTION: Final = 0.1
 """1/ps: a thermostat weak enough to leave the dynamics alone."""
-
-
-class StressRecorder(SeriesRecorder):
-    """Leaves out centres of mass, which are many and not needed every few fs."""
-
-    def take(self, simulation: app.Simulation) -> None:
-        super().take(simulation)
-        del self.frames[-1]["centers"]
 
 
 @workflow_protocol()
@@ -84,7 +71,8 @@ class BytePolTransportSimulation(Protocol):
         default_value=Quantity(1.0, "picosecond"),
     )
     stress_interval = InputAttribute(
-        docstring="Between pressure tensors recorded, which cost twelve energies each; 0 for none.",
+        docstring="Between pressure tensors, recorded in place of centres of mass; 0 for none. "
+        "Each costs twelve energies.",
         type_hint=Quantity,
         default_value=Quantity(0.0, "femtosecond"),
     )
@@ -107,16 +95,14 @@ class BytePolTransportSimulation(Protocol):
             box=pdb.topology.getPeriodicBoxVectors().value_in_unit(unit.angstrom),
         )
         box = box_of(self.parameterized_system)
-        interval = self.interval.m_as("picosecond")
-        recorders = [SeriesRecorder(box, temperature, None, every_steps(simulation, interval))]
         stress = self.stress_interval.m_as("picosecond")
         if stress > 0.0:
-            meter = PressureMeter(simulation.system, molecules_of(simulation.context))
-            every = every_steps(simulation, stress)
-            measures = {"pressure_tensors": lambda running, _: meter(running.context)}
-            recorders.append(StressRecorder(box, temperature, None, every, STRESS, measures))
+            recorder = Sampling(stress=stress).stress_recorder(simulation, box, temperature)
+        else:
+            every = every_steps(simulation, self.interval.m_as("picosecond"))
+            recorder = SeriesRecorder(box, temperature, None, every)
         duration = self.duration.m_as("picosecond") * self.total_number_of_iterations
-        run_stage(simulation, folder, duration, recorders)
+        run_stage(simulation, folder, duration, [recorder])
         self.run_folder = str(folder)
 
 
@@ -129,14 +115,12 @@ class AnalyseTransport(Protocol, ABC):
 
     value = OutputAttribute(docstring="The property.", type_hint=Observable)
 
-    series = SERIES
-
     @abstractmethod
     def _estimate(self, run: Observables) -> PropertyEstimate:
         """The property from one series."""
 
     def _execute(self, directory: str, available_resources: Any) -> None:  # noqa: ARG002
-        run = read_series(Path(self.run_folder), self.series)
+        run = read_series(Path(self.run_folder))
         if run is None:
             raise SamplingError(f"nothing is recorded in {self.run_folder}; simulate longer")
         found = self._estimate(run)
@@ -163,8 +147,6 @@ class AnalyseSelfDiffusion(AnalyseTransport):
 @workflow_protocol()
 class AnalyseViscosity(AnalyseTransport):
     """Green–Kubo; see `openff_bytepol.properties.viscosity`."""
-
-    series = STRESS
 
     def _estimate(self, run: Observables) -> PropertyEstimate:
         return green_kubo_viscosity(run)

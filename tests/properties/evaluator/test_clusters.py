@@ -18,7 +18,8 @@ from openff_bytepol.exceptions import CompositionError, EngineError
 SBATCH = """#!/bin/bash
 cp "$1" "$FAKE_SLURM/job.sh"
 cd "$FAKE_SLURM"
-setsid bash job.sh > job.log 2>&1 &
+set -m
+bash job.sh > job.log 2>&1 &
 echo $! > job.pid
 echo "Submitted batch job 17"
 """
@@ -102,7 +103,7 @@ def test_slurm_jobs_run_tasks(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with slurm_backend("main", gpus=0, threads=1, memory_gb=2) as backend:
         future = backend.submit_task(double, 21)
-        assert future.result(timeout=300) == (42, 1)
+        assert future.result(timeout=900) == (42, 1)
 
 
 @pytest.fixture
@@ -151,14 +152,23 @@ def test_modal_refuses_what_containers_do_not_have(modal_backend):
 
 
 def test_modal_app_asks_for_a_gpu(tmp_path, monkeypatch):
-    pytest.importorskip("modal")
+    modal = pytest.importorskip("modal")
     from openff_bytepol.properties.evaluator.modal_backend import ModalBackend
 
     monkeypatch.chdir(tmp_path)
-    backend = ModalBackend(resources_per_worker=ComputeResources(1, 1), gpu="L4")
-    assert backend._function.spec.gpus == "L4"
-    assert list(backend._function.spec.volumes) == ["/bytepol"]
-    assert ModalBackend()._function.spec.gpus is None
+    asked = []
+    register = modal.App.function
+
+    def recording(app, **options):
+        asked.append(options)
+        return register(app, **options)
+
+    monkeypatch.setattr(modal.App, "function", recording)
+    ModalBackend(resources_per_worker=ComputeResources(3, 1), gpu="L4", memory=2048, timeout=60)
+    ModalBackend()
+    assert [options["gpu"] for options in asked] == ["L4", None]
+    assert (asked[0]["cpu"], asked[0]["memory"], asked[0]["timeout"]) == (3.0, 2048, 60)
+    assert list(asked[0]["volumes"]) == ["/bytepol"]
 
 
 @pytest.mark.slow
@@ -176,5 +186,5 @@ def test_a_workflow_through_modal_functions(modal_backend):
     [future] = made.to_graph().execute("working-data", calculation_backend=modal_backend)
     result = future.result(900)
     assert not result.exceptions, "".join(result.exceptions[0].message)
-    assert 0.5 < result.value.value.m_as("gram / milliliter") < 1.5
+    assert 0.3 < result.value.value.m_as("gram / milliliter") < 1.5
     assert Path(result.data_to_store[0][0]).is_file()

@@ -88,7 +88,7 @@ def test_workers_with_other_weights_refuse():
     from openff.toolkit import Molecule
 
     xml = force_field_source("bytepol-fixed.offxml").json()
-    other = ForceFieldSource.parse_json(xml.replace(load_model("bytepol").sha256, "0" * 64))
+    other = ForceFieldSource.parse_json(xml.replace(load_model("bytepol").sha256, "deadbeef" * 8))
     with pytest.raises(HashMismatchError):
         other.to_force_field().create_interchange(Molecule.from_smiles("O").to_topology())
 

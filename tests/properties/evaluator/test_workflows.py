@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+import mdtraj
 import numpy as np
+import openmm
 import pytest
 
 pytest.importorskip("openff.evaluator", reason="OpenFF Evaluator is not installed")
 
 from openff.evaluator.backends import ComputeResources
-from openff.evaluator.backends.dask import DaskLocalCluster
-from openff.evaluator.client import ConnectionOptions, EvaluatorClient
-from openff.evaluator.datasets import PhysicalPropertyDataSet
+from openff.evaluator.client import RequestResult
+from openff.evaluator.forcefield.system import ParameterizedSystem
 from openff.evaluator.properties import (
     Density,
     DielectricConstant,
@@ -21,20 +26,21 @@ from openff.evaluator.properties import (
     EnthalpyOfVaporization,
     ExcessMolarVolume,
 )
-from openff.evaluator.server import EvaluatorServer
 from openff.evaluator.workflow import Workflow
 from openff.toolkit import ForceField
 from openff.units import Quantity
 
+from openff_bytepol.properties.box import Box
+from openff_bytepol.properties.dielectric import clausius_mossotti
 from openff_bytepol.properties.evaluator import (
     IonicConductivity,
     RunLengths,
     SelfDiffusion,
     ShearViscosity,
-    estimation_options,
     force_field_source,
     simulation_schema,
 )
+from openff_bytepol.properties.evaluator.dipoles import BytePolDipoleMoments
 from openff_bytepol.properties.evaluator.schemas import walk
 from tests.properties.evaluator.test_requests import measured
 
@@ -98,8 +104,39 @@ def test_density(tmp_path, name):
 @pytest.mark.slow
 def test_dielectric_constant_of_a_polarizable_liquid(tmp_path):
     value = estimate(DielectricConstant, POLARIZABLE, tmp_path, "O").value.value
-    electronic = 1.4
-    assert value.m_as("dimensionless") > electronic
+    [system] = (tmp_path / "run").rglob("*assign_parameters/system.xml")
+    box = Box.read(system.parent)
+    [statistics] = (tmp_path / "run").rglob("*production_simulation/openmm_statistics.csv")
+    table = np.genfromtxt(statistics, delimiter=",", names=True, deletechars="")
+    [name] = [name for name in table.dtype.names if "Volume" in name]
+    electronic = clausius_mossotti(32 * box.kinds[0].polarizability, 1000 * table[name].mean())
+    assert 1.0 < electronic < value.m_as("dimensionless") < electronic + 1.0
+
+
+@pytest.mark.slow
+def test_dipoles_of_stored_frames_hold_induced_dipoles(tmp_path):
+    made = workflow(DielectricConstant, POLARIZABLE, tmp_path, "O")
+    [result] = made.to_graph().execute(str(tmp_path / "run"), compute_resources=ComputeResources(1))
+    assert not result.exceptions
+    [path] = (tmp_path / "run").rglob("*assign_parameters/system.xml")
+    [trajectory] = (tmp_path / "run").rglob("*production_simulation/trajectory.dcd")
+    system = openmm.XmlSerializer.deserialize(path.read_text())
+    protocol = BytePolDipoleMoments("dipoles")
+    protocol.parameterized_system = ParameterizedSystem(
+        topology_path=str(path.with_name("topology.pdb")), system_path=str(path)
+    )
+    protocol.trajectory_path = str(trajectory)
+    protocol._execute(str(tmp_path), ComputeResources(1))
+    moments = protocol.dipole_moments.value.m_as("debye")
+    frame = mdtraj.load_frame(str(trajectory), 7, top=str(path.with_name("topology.pdb")))
+    context = openmm.Context(
+        system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
+    )
+    context.setPeriodicBoxVectors(*(np.diag(frame.unitcell_lengths[0]).tolist()))
+    context.setPositions(frame.xyz[0])
+    [force] = [f for f in system.getForces() if isinstance(f, openmm.AmoebaMultipoleForce)]
+    expected = np.asarray(force.getSystemMultipoleMoments(context))[1:4]
+    np.testing.assert_allclose(moments[7], expected, atol=2e-3 * np.abs(expected).max())
 
 
 @pytest.mark.slow
@@ -119,11 +156,12 @@ def test_mixtures(tmp_path, kind):
 
 
 @pytest.mark.slow
-def test_transport(tmp_path):
-    (tmp_path / "diffusion").mkdir()
-    value = estimate(SelfDiffusion, FIXED, tmp_path / "diffusion", "O").value.value
+def test_self_diffusion(tmp_path):
+    longer = replace(SHORT, transport_ps=8.0, interval_ps=0.04, production_ps=1.0)
+    value = estimate(SelfDiffusion, FIXED, tmp_path, "O", lengths=longer).value.value
     assert value.check("[length] ** 2 / [time]")
-    [file] = (tmp_path / "diffusion").rglob("estimate.json")
+    assert 0.0 < value.m_as("meter ** 2 / second") < 1e-6
+    [file] = tmp_path.rglob("estimate.json")
     assert "Einstein" in json.loads(file.read_text())["method"]
 
 
@@ -146,27 +184,51 @@ def test_pressure_tensors_for_viscosity(tmp_path):
         assert "centers_angstrom" not in archive
 
 
+SERVER = """
+from pathlib import Path
+
+from openff.evaluator.backends import ComputeResources
+from openff.evaluator.backends.dask import DaskLocalCluster
+from openff.evaluator.client import ConnectionOptions, EvaluatorClient
+from openff.evaluator.datasets import PhysicalPropertyDataSet
+from openff.evaluator.properties import Density
+from openff.evaluator.server import EvaluatorServer
+from openff_bytepol.properties.evaluator import SelfDiffusion, estimation_options
+from tests.properties.evaluator.test_requests import measured
+from tests.properties.evaluator.test_workflows import FIXED, SHORT, schema_of, source
+
+data = PhysicalPropertyDataSet()
+data.add_properties(measured(Density, "O"), measured(SelfDiffusion, "O"))
+options = estimation_options(data, n_molecules=32, lengths=SHORT)
+for kind in (Density, SelfDiffusion):
+    options.add_schema("BytePolSimulationLayer", kind, schema_of(kind))
+with (
+    DaskLocalCluster(1, ComputeResources(1)) as backend,
+    EvaluatorServer(calculation_backend=backend, port=8123),
+):
+    client = EvaluatorClient(ConnectionOptions(server_port=8123))
+    request, error = client.request_estimate(data, source(FIXED), options)
+    assert error is None, error
+    result, error = request.results(synchronous=True, polling_interval=1)
+assert error is None, error
+Path("result.json").write_text(result.json())
+"""
+
+
 @pytest.mark.slow
-def test_server_client_and_dask(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    data = PhysicalPropertyDataSet()
-    data.add_properties(measured(Density, "O"), measured(SelfDiffusion, "O"))
-    options = estimation_options(data, n_molecules=32, lengths=SHORT)
-    for kind in (Density, SelfDiffusion):
-        options.add_schema("BytePolSimulationLayer", kind, schema_of(kind))
-    port = 8123
-    with (
-        DaskLocalCluster(1, ComputeResources(1)) as backend,
-        EvaluatorServer(calculation_backend=backend, port=port, delete_working_files=False),
-    ):
-        client = EvaluatorClient(ConnectionOptions(server_port=port))
-        request, error = client.request_estimate(data, source(FIXED), options)
-        assert error is None
-        result, error = request.results(synchronous=True, polling_interval=1)
-    assert error is None
-    assert not result.exceptions, [str(e) for e in result.exceptions]
-    assert len(result.estimated_properties) == 2
+def test_server_client_and_dask(tmp_path):
+    """In a process of its own: tasks are forked, and this one has run OpenMM."""
+    root = Path(__file__).parents[3]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    finished = subprocess.run(
+        [sys.executable, "-c", SERVER],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    result = RequestResult.parse_json((tmp_path / "result.json").read_text())
     [density] = result.estimated_properties.properties_by_type("Density")
     assert 0.3 < density.value.m_as("gram / milliliter") < 1.5
     assert density.source.fidelity == "BytePolSimulationLayer"
-    assert list(Path("stored_data").iterdir())
+    assert list((tmp_path / "stored_data").iterdir())
+    others = [*result.estimated_properties.properties_by_type("SelfDiffusion"), *result.exceptions]
+    assert others, "a value, or an error that says to simulate longer"

@@ -1,8 +1,8 @@
 """The package's own kernel for charges and induced dipoles inside OpenMM.
 
-On processors, ``AmoebaMultipoleForce`` runs single-threaded reference code. There it can be replaced
-by an ``openmm.PythonForce`` that calls `polarization.PolarizationKernel`: the same energy, scale
-factors included, some ten to hundred times faster.
+On processors, ``AmoebaMultipoleForce`` runs single-threaded reference code. There it can be
+replaced by an ``openmm.PythonForce`` that calls `polarization.PolarizationKernel`: the same energy,
+scale factors included, tens of times faster.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import openmm
 from openmm import AmoebaMultipoleForce, unit
 
 from openff_bytepol.exceptions import ForceFieldError
+from openff_bytepol.interop.layout import Floats
 from openff_bytepol.interop.openmm_multipoles import (
     MULTIPOLES,
     PERMANENT_15,
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
         Sites,
     )
 
-_recorded: ContextVar[list[PolarizationResult] | None] = ContextVar("recorded", default=None)
+_Recorded: TypeAlias = "list[tuple[Floats, PolarizationResult]]"
+_recorded: ContextVar[_Recorded | None] = ContextVar("recorded", default=None)
 
 
 class PolarizationComputation:
@@ -75,7 +77,7 @@ class PolarizationComputation:
             result = self._evaluate(positions, box)
         recorded = _recorded.get()
         if recorded is not None:
-            recorded.append(result)
+            recorded.append((self.sites.charges, result))
         return OPENMM_ENERGY * result.energy, OPENMM_FORCE * result.forces
 
     def _evaluate(self, positions: Any, box: Any) -> PolarizationResult:
@@ -99,9 +101,9 @@ def _restore(sites: Sites, options: KernelOptions, periodic: bool) -> Polarizati
 
 
 @contextmanager
-def recorded_results() -> Iterator[list[PolarizationResult]]:
-    """Collect what the kernel computes inside the block, in this thread."""
-    results: list[PolarizationResult] = []
+def recorded_results() -> Iterator[_Recorded]:
+    """Collect charges (e) and results of what the kernel computes inside the block."""
+    results: _Recorded = []
     token = _recorded.set(results)
     try:
         yield results

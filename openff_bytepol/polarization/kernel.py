@@ -29,8 +29,8 @@ from openff_bytepol.polarization.predictor import DipolePredictor
 from openff_bytepol.polarization.sites import Sites
 from openff_bytepol.units import COULOMB, DEBYE_IN_E_ANGSTROM
 
-_SHORTEST: Final = 0.3
-"""Atoms closer than this (Å) are an error."""
+_SHORTEST: Final = 0.02
+"""Atoms closer than this (Å) are an error. Trial steps of a minimiser come closer than atoms do."""
 _NO_BOX: Final = np.diag([1e12] * 3)
 _STRONGEST_DAMPING: Final = 1e4
 """Å^-3/2; of atoms without damping volume."""
@@ -114,7 +114,7 @@ class PolarizationKernel:
         Raises
         ------
         OverlappingAtomsError
-            If two atoms are closer than 0.3 Å, or positions are not finite.
+            If two atoms are closer than 0.02 Å, or positions are not finite.
         ConvergenceError
             If the dipoles do not converge.
         PolarizationCatastropheError

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from openff_bytepol.exceptions import ParameterError
 from openff_bytepol.polarization.arrays import Floats
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,16 @@ FIELDS = 'name="d" charge_a=0 charge_b=0 selection_a=1-3 selection_b=4-8 level="
 
 def own_frame(distance: float, fields: str) -> str:
     """Water over methane in extended XYZ."""
-    xyz = np.concatenate([WATER_XYZ, METHANE_XYZ + [0.0, 0.0, distance]])
+    xyz = np.concatenate([WATER_XYZ, METHANE_XYZ + np.array([0.0, 0.0, distance])])
     atoms = "\n".join(
         f"{s} {x:.6f} {y:.6f} {z:.6f}" for s, (x, y, z) in zip("OHHCHHHH", xyz, strict=True)
     )
     return f"8\n{FIELDS} {fields}\n{atoms}\n"
+
+
+def moved(shift: float) -> np.ndarray:
+    """Water moved along z by so many Å, in bohr."""
+    return (WATER_XYZ + np.array([0.0, 0.0, shift])) / BOHR_IN_ANGSTROM
 
 
 def pointer_block(distance: float, exchange: float = 20.0) -> str:
@@ -40,7 +45,7 @@ def pointer_block(distance: float, exchange: float = 20.0) -> str:
     lines = []
     for shift in (0.0, distance):
         lines.append("3")
-        for symbol, (x, y, z) in zip("OHH", (WATER_XYZ + [0, 0, shift]) / BOHR_IN_ANGSTROM):
+        for symbol, (x, y, z) in zip("OHH", moved(shift), strict=True):
             lines.append(f"{symbol} {x:.6f} {y:.6f} {z:.6f}")
     values = {"E1pol": -10.0, "E1exch": exchange, "E2ind": -9.0, "E2ind-exch": 7.0, "dhf": -1.0,
               "E2disp": -8.0, "E2disp-exch": 2.0, "E1tot+E2tot": 2.0}  # fmt: skip
@@ -144,7 +149,7 @@ def test_own_parquet_is_converted_by_its_units(tmp_path: Path) -> None:
 def water_molecule(shift: float = 0.0) -> dict:
     return {
         "symbols": ["O", "H", "H"],
-        "geometry": ((WATER_XYZ + [0, 0, shift]) / BOHR_IN_ANGSTROM).ravel().tolist(),
+        "geometry": moved(shift).ravel().tolist(),
         "molecular_charge": 0.0,
         "molecular_multiplicity": 1,
     }
@@ -319,7 +324,7 @@ def test_impossible_and_unsupported_entries_are_dropped_with_the_reason() -> Non
 def test_missing_components_are_those_that_the_set_has() -> None:
     rows = [dimer_row(2.9 + 0.1 * i, str(i)) for i in range(5)]
     rows[3]["ind"] = np.nan
-    kept, report = validate("dimers", rows)
+    _, report = validate("dimers", rows)
     assert report.dropped == {"missing components": 1}
     totals_only = [row | dict.fromkeys(("elst", "exch", "ind", "disp"), np.nan) for row in rows]
     assert validate("dimers", totals_only)[1].clean

@@ -59,9 +59,14 @@ def default_image(package: str = "openff-bytepol") -> modal.Image:
     )
 
 
+def shared_volume(name: str) -> modal.Volume:
+    """The volume of that name, made on first use."""
+    return modal.Volume.from_name(name, create_if_missing=True, version=2)
+
+
 def make_app(
     image: modal.Image,
-    volume: modal.Volume,
+    volume: str,
     *,
     gpu: str | None,
     cpu: float,
@@ -76,14 +81,15 @@ def make_app(
 
         from openff_bytepol.properties.evaluator.tasks import run_task
 
-        remote = not in_container.is_local()
-        if remote:
-            volume.reload()
+        if in_container.is_local():
+            outcome = run_task(task, folder, watched)
+            return outcome.result, outcome.changed
+        shared = in_container.Volume.from_name(volume)
+        shared.reload()
         try:
             outcome = run_task(task, folder, watched)
         finally:
-            if remote:
-                volume.commit()
+            shared.commit()
         return outcome.result, outcome.changed
 
     register = app.function(
@@ -92,7 +98,7 @@ def make_app(
         cpu=cpu,
         memory=memory,
         timeout=timeout,
-        volumes={MOUNT: volume},
+        volumes={MOUNT: shared_volume(volume)},
         serialized=True,
         name="run_task",
     )
@@ -154,10 +160,10 @@ class ModalBackend(CalculationBackend):
         resources = self._resources_per_worker
         self._watched = working_directory
         self._local = None if local is None else Path(local).resolve()
-        self._volume = modal.Volume.from_name(volume, create_if_missing=True, version=2)
+        self._volume = shared_volume(volume)
         self._app, self._function = make_app(
             default_image() if image is None else image,
-            self._volume,
+            volume,
             gpu=gpu if resources.number_of_gpus else None,
             cpu=float(max(1, resources.number_of_threads)),
             memory=memory,

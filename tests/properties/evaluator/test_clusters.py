@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import stat
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ pytest.importorskip("openff.evaluator", reason="OpenFF Evaluator is not installe
 from openff.evaluator.backends import ComputeResources
 
 from openff_bytepol.exceptions import CompositionError, EngineError
+from openff_bytepol.properties.evaluator.tasks import pack_task
 
 SBATCH = """#!/bin/bash
 cp "$1" "$FAKE_SLURM/job.sh"
@@ -128,6 +130,16 @@ def test_modal_functions_run_tasks(modal_backend):
     first.release()
     with pytest.raises(CompositionError, match="no such composition"):
         modal_backend.submit_task(failing).result(60)
+
+
+def test_the_modal_function_can_be_sent(modal_backend, tmp_path):
+    cloudpickle = pytest.importorskip("cloudpickle")
+    function = pickle.loads(cloudpickle.dumps(modal_backend._function.get_raw_f()))
+    resources = ComputeResources(1)
+    task = pack_task(double, 5, available_resources=resources)
+    result, changed = function(task, str(tmp_path), "working-data")
+    assert pickle.loads(result) == (10, 1)
+    assert changed == []
 
 
 def test_modal_mirrors_files_between_tasks(modal_backend, tmp_path):

@@ -110,7 +110,8 @@ def test_dielectric_constant_of_a_polarizable_liquid(tmp_path):
     table = np.genfromtxt(statistics, delimiter=",", names=True, deletechars="")
     [name] = [name for name in table.dtype.names if "Volume" in name]
     electronic = clausius_mossotti(32 * box.kinds[0].polarizability, 1000 * table[name].mean())
-    assert 1.0 < electronic < value.m_as("dimensionless") < electronic + 1.0
+    assert electronic > 1.1
+    assert electronic - 1e-9 < value.m_as("dimensionless") < electronic + 5.0
 
 
 @pytest.mark.slow

@@ -25,8 +25,8 @@ def dielectric_constant(runs: Runs, *, high_frequency: float | None = None) -> P
     the nuclei at once do not fluctuate by themselves; what an external field would add to
     them at fixed nuclei is ε_∞ − 1, see `high_frequency_dielectric_constant`.
 
-    Source: Neumann, Mol. Phys. 1983, 50, 841; for polarizable models Soetens,
-    Costa and Millot, Mol. Phys. 1998, 94, 577.
+    Source: Neumann, Mol. Phys. 1983, 50, 841; for polarizable models Sprik, J. Chem.
+    Phys. 1991, 95, 6762.
 
     Parameters
     ----------

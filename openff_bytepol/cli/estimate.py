@@ -146,7 +146,9 @@ def run_dataset(
         write_comparison,
     )
     from openff_bytepol.properties.dataset import common_liquids, read_measurements
+    from openff_bytepol.properties.folder import require_parquet
 
+    require_parquet()
     measurements = common_liquids() if dataset is None else read_measurements(dataset)
     for text in dict.fromkeys(m.range_warning() for m in measurements):
         if text is not None:

@@ -11,10 +11,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
-from openff_bytepol.exceptions import MissingDependencyError
 from openff_bytepol.properties.comparison import DONE, Comparison, accuracies
 from openff_bytepol.properties.figures import Figures, parity_figure
-from openff_bytepol.properties.folder import storage, write_text
+from openff_bytepol.properties.folder import storage, write_parquet, write_text
 from openff_bytepol.properties.report import REPORT_FILE, Table, render
 
 TABLE_FILE: Final = "results.csv"
@@ -68,28 +67,10 @@ def write_comparison(folder: Path, comparisons: Sequence[Comparison], title: str
     with storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_text(paths[0], text.getvalue())
-    write_parquet(paths[1], rows)
+    write_parquet(paths[1], {name: [row[name] for row in rows] for name in rows[0]})
     write_text(paths[2], json.dumps(summary(comparisons), indent=2) + "\n")
     write_text(paths[3], _report(comparisons, title))
     return paths
-
-
-def write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Replace a Parquet file in one move; errors as `write_comparison`."""
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingDependencyError(
-            'pyarrow is not installed: pip install "openff-bytepol[properties]"'
-        ) from error
-    part = path.with_name(f".{path.name}.part")
-    with storage(path):
-        try:
-            parquet.write_table(pa.Table.from_pylist(list(rows)), part)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def _row(c: Comparison) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from openff_bytepol.exceptions import BytePolError, DataError
 from openff_bytepol.properties.catalogue import canonical_names
 from openff_bytepol.properties.state import AMBIENT_TEMPERATURE, State
-from openff_bytepol.properties.substance import Substance
+from openff_bytepol.properties.substance import Substance, canonical_smiles
 
 UNITS: Final = {
     "density": "g/cm**3",
@@ -31,6 +31,8 @@ UNITS: Final = {
     "nernst_einstein_conductivity": "S/m",
 }
 """Of values in files that name none; those of the estimates."""
+_HIGH_PRESSURE: Final = 1.5
+"""atm, above which boiling points at 1 atm say little."""
 _REQUIRED: Final = ("smiles", "property", "value")
 
 
@@ -84,13 +86,14 @@ class Measurement:
             ) from error
         return self.value * factor, self.uncertainty * factor
 
-    def range_warning(self) -> str | None:
-        """A sentence if the temperature is outside the liquid range."""
+    def range_warning(self, state: State | None = None) -> str | None:
+        """A sentence if a temperature, that of the measurement by default, is outside the range."""
+        state = self.state if state is None else state
         if self.liquid_range is None:
             return None
         melting, boiling = self.liquid_range
-        temperature = self.state.temperature
-        if melting <= temperature <= boiling or self.state.pressure > 1.5:
+        temperature = state.temperature
+        if melting <= temperature <= boiling or state.pressure > _HIGH_PRESSURE:
             return None
         return (
             f"{temperature:g} K is outside the liquid range of {self.name} "
@@ -145,6 +148,17 @@ def common_liquids() -> list[Measurement]:
     """
     path = files("openff_bytepol.properties") / "data" / "common_liquids.csv"
     return read_measurements(Path(str(path)))
+
+
+def liquid_range_warning(substance: Substance, state: State) -> str | None:
+    """A sentence if one of the common liquids is outside its liquid range."""
+    if not substance.is_pure:
+        return None
+    wanted = canonical_smiles(substance.components[0].smiles)
+    for measurement in common_liquids():
+        if canonical_smiles(measurement.substance.components[0].smiles) == wanted:
+            return measurement.range_warning(state)
+    return None
 
 
 def by_liquid(

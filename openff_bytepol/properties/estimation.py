@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +78,7 @@ class Estimation:
             "force_field": self.force_field,
             "force_field_sha256": self.force_field_sha256,
             "counts": dict(self.counts),
-            "estimates": {name: found.to_dict() for name, found in self.estimates.items()},
+            "estimates": {n: _finite(found.to_dict()) for n, found in self.estimates.items()},
             "failures": dict(self.failures),
             "notes": list(self.notes),
             "production_ps": self.production_ps,
@@ -88,3 +89,12 @@ class Estimation:
     def to_json(self) -> str:
         """JSON text."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """Plain JSON, with None for NaN and infinite numbers."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -21,8 +21,9 @@ from openff_bytepol.exceptions import (
 )
 from openff_bytepol.properties.catalogue import PROPERTIES, Legs, analyse, legs_needed
 from openff_bytepol.properties.checks import check_phases
+from openff_bytepol.properties.dataset import liquid_range_warning
 from openff_bytepol.properties.estimation import Estimation
-from openff_bytepol.properties.folder import claim, locked, write_text
+from openff_bytepol.properties.folder import claim, locked, require_parquet, write_text
 from openff_bytepol.properties.force_fields import POLARIZABLE, Parameters
 from openff_bytepol.properties.gas import simulate_gas
 from openff_bytepol.properties.legs import STRESSED, TRANSPORTED, LiquidLeg
@@ -94,7 +95,7 @@ def estimate(
     overwrite
         Replace a run with other settings in the same folder.
     report
-        Write an HTML report into the folder.
+        Write an HTML report and a Parquet file of the samples into the folder.
     on_progress
         Called every few seconds of a run.
     **options
@@ -136,6 +137,8 @@ def estimate(
         )
     except ValidationError as error:
         raise DataError(f"the request makes no sense: {error}") from error
+    if report and output is not None:
+        require_parquet()
     parameters = Parameters.load(force_field)
     with ExitStack() as stack:
         if output is None:
@@ -153,8 +156,9 @@ def estimate(
             raise
         write_text(folder / RESULTS_FILE, found.to_json() + "\n")
         if report and output is not None:
-            from openff_bytepol.properties.report import write_report
+            from openff_bytepol.properties.report import write_report, write_samples
 
+            write_samples(folder, run.legs)
             write_report(folder, found, run.legs)
     return found
 
@@ -177,6 +181,10 @@ class _Run:
     def estimation(self, *, keep: bool) -> Estimation:
         """Simulate what is needed, and analyse."""
         request, needs = self._request, legs_needed(self._request.properties)
+        warning = liquid_range_warning(request.substance, request.state)
+        if warning is not None:
+            logger.warning("%s", warning)
+            self._notes.append(warning)
         if "gas" in needs:
             self._simulate_gas()
         liquid = self._leg("liquid", request.substance)

@@ -8,10 +8,16 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from openff_bytepol.exceptions import OutputExistsError, RunLockedError, StorageError
+from openff_bytepol.exceptions import (
+    MissingDependencyError,
+    OutputExistsError,
+    RunLockedError,
+    StorageError,
+)
 
 REQUEST_FILE: Final = "request.json"
 _LOCK_FILE: Final = ".lock"
@@ -80,7 +86,7 @@ def claim(folder: Path, request: Mapping[str, Any], *, overwrite: bool = False) 
                 "overwrite=True (--force)"
             )
         _remove_run(folder)
-    elif any(entry.name != _LOCK_FILE for entry in folder.iterdir()):
+    elif any(not entry.name.startswith(".") for entry in folder.iterdir()):
         raise OutputExistsError(f"{folder} is not empty; choose another folder")
     write_text(path, json.dumps(wanted, indent=2) + "\n")
 
@@ -112,6 +118,44 @@ def write_text(path: Path, text: str) -> None:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
+    """Replace a Parquet file in one move.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    columns
+        Arrays or lists of equal lengths, by name.
+
+    Raises
+    ------
+    MissingDependencyError
+        If pyarrow is not installed.
+    StorageError
+        If the disk is full or the folder cannot be written; then the old file is intact.
+    """
+    require_parquet()
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    part = path.with_name(f".{path.name}.part")
+    with storage(path):
+        try:
+            parquet.write_table(pa.table(dict(columns)), part)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def require_parquet() -> None:
+    """Raise `MissingDependencyError` where pyarrow is missing, before work begins."""
+    if find_spec("pyarrow") is None:
+        raise MissingDependencyError(
+            'pyarrow is not installed: pip install "openff-bytepol[properties]"'
+        )
 
 
 @contextmanager

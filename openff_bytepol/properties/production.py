@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from openff_bytepol.exceptions import BytePolError, SimulationError
+from openff_bytepol.exceptions import BytePolError, SimulationError, UnphysicalLiquidError
 from openff_bytepol.properties.folder import storage
 from openff_bytepol.properties.recorders import Recorder, forget_after
 
@@ -137,13 +137,15 @@ def run_stage(
         checkpoint()
         raise
     except SimulationError as error:
-        raise _explained(error, simulation, folder, type(error)) from error
+        if isinstance(error, UnphysicalLiquidError):
+            raise
+        raise _explained(error, simulation, folder) from error
     except BytePolError:
         raise
     except Exception as error:
         if type(error).__name__ != "OpenMMException":
             raise
-        raise _explained(error, simulation, folder, SimulationError) from error
+        raise _explained(error, simulation, folder) from error
     return reason
 
 
@@ -205,10 +207,8 @@ def _record(simulation: Simulation, recorders: Sequence[Recorder]) -> None:
             recorder.take(simulation)
 
 
-def _explained(
-    error: Exception, simulation: Simulation, folder: Path, kind: type[SimulationError]
-) -> SimulationError:
-    return kind(
+def _explained(error: Exception, simulation: Simulation, folder: Path) -> SimulationError:
+    return SimulationError(
         f"{error}. The run broke off in {folder} after step {simulation.currentStep}; the state at "
         f"{time_done(folder):g} ps is saved, and the same command goes on from there"
     )

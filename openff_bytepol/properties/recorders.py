@@ -180,8 +180,10 @@ def read_series(folder: Path, prefix: str = SERIES) -> Observables | None:
 
 
 def forget_after(folder: Path, step: int) -> None:
-    """Remove chunks that end after a step: a killed run had written them, but not its state."""
+    """Remove what a killed run wrote after its last state, at a step, and half-written files."""
     for prefix, suffix in ((SERIES, "npz"), (TRAJECTORY, "dcd")):
         for last, path in chunks(folder, prefix, suffix):
             if last > step:
                 path.unlink()
+    for part in folder.glob(".*.part"):
+        part.unlink()

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from openff_bytepol.exceptions import MissingDependencyError
+from openff_bytepol.exceptions import MissingDependencyError, PropertyError
 from openff_bytepol.properties.catalogue import Legs
 from openff_bytepol.properties.estimation import Estimation
 from openff_bytepol.properties.figures import Figures, estimate_figures, liquid_figures
-from openff_bytepol.properties.folder import write_text
+from openff_bytepol.properties.folder import write_parquet, write_text
 from openff_bytepol.properties.liquid import PRODUCED
 from openff_bytepol.properties.planning import duration_text
 from openff_bytepol.properties.recorders import read_series
+from openff_bytepol.units import GRAM_PER_CM3
 
 REPORT_FILE: Final = "report.html"
+SAMPLES_FILE: Final = "samples.parquet"
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,29 @@ def write_report(folder: Path, found: Estimation, legs: Legs) -> Path:
     )
     path = folder / REPORT_FILE
     write_text(path, text)
+    return path
+
+
+def write_samples(folder: Path, legs: Legs) -> Path:
+    """Write density, energies, volume and dipole of every production frame as Parquet.
+
+    Errors as `write_parquet`.
+    """
+    run = legs.liquid
+    if run is None:
+        raise PropertyError("the liquid has not been simulated")
+    columns: dict[str, Any] = {
+        "time_ps": run.times,
+        "density_g_per_cm3": run.mass * GRAM_PER_CM3 / run.volumes,
+        "volume_angstrom3": run.volumes,
+        "potential_energy_kcal_per_mol": run.potential_energies,
+        "kinetic_energy_kcal_per_mol": run.kinetic_energies,
+    }
+    if run.dipoles is not None:
+        for axis, values in zip("xyz", run.dipoles.T, strict=True):
+            columns[f"dipole_{axis}_e_angstrom"] = values
+    path = folder / SAMPLES_FILE
+    write_parquet(path, columns)
     return path
 
 

@@ -11,8 +11,15 @@ import pytest
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.properties.comparison import DONE, FAILED, accuracies, compare
 from openff_bytepol.properties.comparison_report import write_comparison
-from openff_bytepol.properties.dataset import by_liquid, common_liquids, read_measurements
+from openff_bytepol.properties.dataset import (
+    by_liquid,
+    common_liquids,
+    liquid_range_warning,
+    read_measurements,
+)
 from openff_bytepol.properties.functional_groups import functional_groups
+from openff_bytepol.properties.state import State
+from openff_bytepol.properties.substance import Substance
 from tests.properties.liquids import ARGON, SMALL
 
 OPTIONS = {name: value for name, value in SMALL.items() if name != "report"}
@@ -52,6 +59,14 @@ def test_columns_and_units(tmp_path):
     assert "outside the liquid range" in hot.range_warning()
     with pytest.raises(DataError, match="no unit like"):
         mixture.in_unit("kelvin")
+
+
+def test_liquid_ranges_of_common_liquids():
+    hot = liquid_range_warning(Substance.parse("OCC"), State(400.0))
+    assert "outside the liquid range of ethanol" in hot
+    assert liquid_range_warning(Substance.parse("OCC"), State(400.0, 50.0)) is None
+    assert liquid_range_warning(Substance.parse("OCC"), State(300.0)) is None
+    assert liquid_range_warning(Substance.parse("CCCCO"), State(600.0)) is None
 
 
 @pytest.mark.parametrize(

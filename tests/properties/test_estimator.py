@@ -71,6 +71,14 @@ def test_report_is_self_contained(run):
     assert "href=" not in text
 
 
+def test_samples_are_those_of_production(run):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    folder, found, _ = run
+    table = parquet.read_table(folder / "samples.parquet").to_pydict()
+    assert np.mean(table["density_g_per_cm3"]) == pytest.approx(found["density"].value)
+    assert table["time_ps"][-1] == pytest.approx(1.0)
+
+
 def test_the_trajectory_can_be_read(run):
     import mdtraj
 

@@ -67,7 +67,7 @@ def skeleton(mapped_smiles: str) -> Skeleton:
 def relative_distances(one: Skeleton, other: Skeleton, a: FloatArray, b: FloatArray) -> FloatArray:
     """Distances in multiples of the sum of covalent radii, (n_a, n_b)."""
     distances = np.linalg.norm(a[:, None] - b[None], axis=-1)
-    return distances / (one.radii[:, None] + other.radii[None])
+    return np.asarray(distances / (one.radii[:, None] + other.radii[None]))
 
 
 def fault(molecules: list[Skeleton], coordinates: list[FloatArray]) -> str | None:

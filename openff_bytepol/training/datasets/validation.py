@@ -12,6 +12,7 @@ import numpy as np
 from openff_bytepol.exceptions import ChemistryError, DataError, LabelLevelError
 from openff_bytepol.free_atoms import FREE_ATOMS
 from openff_bytepol.training.datasets.geometry import (
+    FloatArray,
     Skeleton,
     fault,
     repeats,
@@ -101,12 +102,11 @@ def validate(
         report.read += count
     report.read += len(rows)
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    fingerprints = []
+    fingerprints: list[FloatArray] = []
     kept: list[Row] = []
     for row in rows:
-        reason = _fault(kind, row)
-        if reason is not None:
-            report.drop(reason, _name(row))
+        if (fault_found := _fault(kind, row)) is not None:
+            report.drop(fault_found, _name(row))
             continue
         molecules = [skeleton(smiles) for smiles in row_smiles(row)]
         groups[_level(row), *sorted(one.key for one in molecules)].append(len(kept))
@@ -225,7 +225,7 @@ def _sum_fault(row: Row) -> str | None:
     return "components do not add up" if abs(total - row["total"]) > allowed else None
 
 
-def _fingerprint(molecules: list[Skeleton], row: Row) -> np.ndarray[Any, Any]:
+def _fingerprint(molecules: list[Skeleton], row: Row) -> FloatArray:
     """Sorted distances of the first geometry of a row."""
     numbers = np.concatenate([one.atomic_numbers for one in molecules])
     coordinates = np.asarray(row["coordinates"], dtype=float).reshape(-1, 3)[: len(numbers)]

@@ -55,7 +55,7 @@ class Job(NamedTuple):
     """SMILES."""
     distances: tuple[float, ...] = ()
     """Of a cation to the acceptor, Å; empty for contacts."""
-    count: int = 0
+    n_contacts: int = 0
     closeness: tuple[float, float] = (1.0, 1.0)
 
 
@@ -169,7 +169,7 @@ def _geometries(
                 generator,
             ),
         )
-        for number in range(job.count)
+        for number in range(job.n_contacts)
     ]
 
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple
 
 from active_learning.config import CampaignConfig
 from active_learning.context import POOL_ROUND, Context
 from active_learning.improve import judge_candidate, promote, train_candidate
 from active_learning.lock import CampaignLock
-from active_learning.obtain import CANCEL_FILE, OPEN, curate, make_labeller, obtain_labels
+from active_learning.obtain import (
+    CANCEL_FILE,
+    OPEN,
+    LabelsPendingError,
+    curate,
+    make_labeller,
+    obtain_labels,
+)
 from active_learning.propose import (
     choose_dimers,
     choose_molecules,
@@ -42,6 +49,13 @@ STAGES: Final[dict[str, Stage]] = {
 _TEACHER: Final = {"monomer": "gfn2-xtb", "torsion": "gfn2-xtb", "dimer": "gfn2-xtb"}
 
 
+class Outcome(NamedTuple):
+    """How far `run_campaign` came."""
+
+    folder: Path
+    state: Literal["finished", "waiting", "stopped"]
+
+
 def campaign_folder(config: CampaignConfig, *, dry_run: bool = False) -> Path:
     """Where a campaign lies: beside its configuration, by name."""
     name = f"{config.name}-dry-run" if dry_run else config.name
@@ -53,8 +67,10 @@ def run_campaign(
     *,
     dry_run: bool = False,
     restore: bool = False,
+    wait: bool = True,
+    stop_before: str | None = None,
     say: Callable[[str], None] = print,
-) -> Path:
+) -> Outcome:
     """Run a campaign to its end, or go on with it.
 
     Parameters
@@ -66,13 +82,17 @@ def run_campaign(
         own, and predict what those would cost.
     restore
         Go back to the copy of the state made after the last finished stage.
+    wait
+        Wait for labels; otherwise return when all that is left to do is waiting.
+    stop_before
+        Return before this stage (see `STAGES`), so that another machine can do it.
     say
         Takes messages for the user.
 
     Returns
     -------
-    Path
-        Folder of the campaign.
+    Outcome
+        ``finished``, ``waiting`` for labels, or ``stopped`` before a stage.
 
     Raises
     ------
@@ -91,24 +111,23 @@ def run_campaign(
         labels = config.labels.model_copy(
             update={"labeller": "teacher", "levels": _TEACHER, "settings": {}}
         )
-        config = _copy(config, labels=labels)
+        config = config.changed(labels=labels)
     with CampaignLock(folder / LOCK_FILE):
         if restore:
             say(f"damaged state moved to {restore_backup(folder).name}")
         (folder / CANCEL_FILE).unlink(missing_ok=True)
         with CampaignState(folder, config.sha256) as state:
-            context = Context(config, folder, state, say, levels)
+            context = Context(config, folder, state, say, levels, wait)
             _start(context)
             _run_stage(context, POOL_ROUND, "pool", lambda c, _: make_pool(c))
             for number in range(1, config.rounds + 1):
-                _run_round(context, number)
-    return folder
-
-
-def _copy(config: CampaignConfig, **changes: Any) -> CampaignConfig:
-    copied = config.model_copy(update=changes)
-    copied._folder = config._folder
-    return copied
+                try:
+                    if not _run_round(context, number, stop_before):
+                        return Outcome(folder, "stopped")
+                except LabelsPendingError as pending:
+                    say(str(pending))
+                    return Outcome(folder, "waiting")
+    return Outcome(folder, "finished")
 
 
 def _start(context: Context) -> None:
@@ -125,13 +144,17 @@ def _start(context: Context) -> None:
     )
 
 
-def _run_round(context: Context, number: int) -> None:
+def _run_round(context: Context, number: int, stop_before: str | None) -> bool:
+    """Run what is left of a round; False if it stopped before a stage."""
     for name, stage in STAGES.items():
+        if name == stop_before and context.state.stage_output(number, name) is None:
+            return False
         output = _run_stage(context, number, name, stage)
         if name == "label" and not output["jobs"]:
-            return
+            return True
     if context.config.schedule.auto_promote:
         _run_stage(context, number, "promote", _promote_if_passed)
+    return True
 
 
 def _promote_if_passed(context: Context, number: int) -> dict[str, Any]:

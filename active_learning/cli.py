@@ -35,6 +35,11 @@ DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="With a teacher instead of QM, in a folder of its own.")
 ]
 
+WaitOption = Annotated[
+    bool,
+    typer.Option("--wait/--no-wait", help="Wait for labels, or come back later (schedulers)."),
+]
+
 _TEMPLATE = """# An active-learning campaign: bytepol-al run {file}
 # Every field: bytepol-al schema
 name: {name}
@@ -102,9 +107,9 @@ def validate(campaign: CampaignArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def run(campaign: CampaignArgument, dry_run: DryRunOption = False) -> None:
+def run(campaign: CampaignArgument, dry_run: DryRunOption = False, wait: WaitOption = True) -> None:
     """Run a campaign, or go on with it."""
-    _run(campaign, dry_run=dry_run, restore=False)
+    _run(campaign, dry_run=dry_run, restore=False, wait=wait)
 
 
 @app.command()
@@ -114,6 +119,7 @@ def resume(
         bool, typer.Option("--restore", help="Go back to the copy of a damaged state.")
     ] = False,
     dry_run: DryRunOption = False,
+    wait: WaitOption = True,
 ) -> None:
     """Go on with an interrupted campaign."""
     from active_learning.campaign import open_campaign
@@ -121,19 +127,20 @@ def resume(
 
     if not restore:
         open_campaign(load_campaign(campaign), dry_run=dry_run).close()
-    _run(campaign, dry_run=dry_run, restore=restore)
+    _run(campaign, dry_run=dry_run, restore=restore, wait=wait)
 
 
-def _run(campaign: Path, *, dry_run: bool, restore: bool) -> None:
+def _run(campaign: Path, *, dry_run: bool, restore: bool, wait: bool) -> None:
     from active_learning.campaign import run_campaign
     from active_learning.config import load_campaign
     from active_learning.report import write_report
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     config = load_campaign(campaign)
-    folder = run_campaign(config, dry_run=dry_run, restore=restore, say=say)
+    outcome = run_campaign(config, dry_run=dry_run, restore=restore, wait=wait, say=say)
     print_files(write_report(config, dry_run=dry_run))
-    say(f"finished; everything lies in {folder}")
+    ends = {"finished": "finished", "waiting": "waiting for labels; run again later"}
+    say(f"{ends[outcome.state]}; everything lies in {outcome.folder}")
 
 
 @app.command()

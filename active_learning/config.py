@@ -259,10 +259,19 @@ class CampaignConfig(_Section):
             found += matches
         return found
 
+    def changed(self, **changes: Any) -> CampaignConfig:
+        """Copy with other fields, in the same place."""
+        copied = self.model_copy(update=changes)
+        copied._folder = self._folder
+        return copied
+
     @property
     def sha256(self) -> str:
-        """Of everything that changes results; rounds, budget and schedule may be extended."""
-        content = self.model_dump(mode="json", exclude={"rounds", "budget", "schedule"})
+        """Of everything that changes results; rounds, budget, schedule and device may change."""
+        content = self.model_dump(
+            mode="json",
+            exclude={"rounds": True, "budget": True, "schedule": True, "training": {"device"}},
+        )
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -38,6 +38,8 @@ class Context:
         Takes messages for the user.
     cost_levels
         Levels whose cost is predicted; a dry run labels with others.
+    wait
+        Whether to wait for labels that others make.
     """
 
     config: CampaignConfig
@@ -45,6 +47,7 @@ class Context:
     state: CampaignState
     say: Callable[[str], None]
     cost_levels: dict[Kind, str]
+    wait: bool = True
 
     def round_folder(self, number: int) -> Path:
         """Files of a round."""

@@ -16,6 +16,10 @@ CANCEL_FILE: Final = "cancel"
 OPEN: Final = ("waiting", "running")
 
 
+class LabelsPendingError(CampaignError):
+    """Labels are being made, and the caller does not want to wait."""
+
+
 def make_labeller(context: Context) -> Labeller:
     """The labeller of the configuration, with its files in the campaign's folder."""
     labels = context.config.labels
@@ -25,7 +29,7 @@ def make_labeller(context: Context) -> Labeller:
 
 
 def obtain_labels(context: Context, number: int) -> dict[str, Any]:
-    """Submit the round's jobs and wait for them.
+    """Submit the round's jobs and wait for them, if the context says so.
 
     Raises
     ------
@@ -33,6 +37,8 @@ def obtain_labels(context: Context, number: int) -> dict[str, Any]:
         If the campaign is cancelled meanwhile, or no job gave a label.
     BudgetError
         If the running time is used up.
+    LabelsPendingError
+        If jobs are open and the context does not wait.
     """
     jobs = context.state.jobs(number)
     if not jobs:
@@ -87,6 +93,8 @@ def _wait(context: Context, labeller: Labeller, number: int) -> None:
             context.log(number, f"{len(pending)} jobs given up after labels.patience_hours")
             return
         if not progressed:
+            if not context.wait:
+                raise LabelsPendingError(f"round {number}: {len(pending)} jobs open")
             _rest(context, started)
         elapsed = time.monotonic() - started
         waited += elapsed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from openff.evaluator.attributes import UNDEFINED
 from openff.evaluator.client import RequestOptions
@@ -11,7 +11,14 @@ from openff.evaluator.datasets import PhysicalProperty
 
 from openff_bytepol.exceptions import PropertyError
 from openff_bytepol.properties.evaluator.layer import LAYER
-from openff_bytepol.properties.evaluator.schemas import RunLengths, simulation_schema
+from openff_bytepol.properties.evaluator.schemas import (
+    REWEIGHTED_PROPERTIES,
+    RunLengths,
+    reweighting_schema,
+    simulation_schema,
+)
+
+_REWEIGHTING: Final = "ReweightingLayer"
 
 
 def estimation_options(
@@ -21,6 +28,7 @@ def estimation_options(
     lengths: RunLengths | None = None,
     absolute_tolerances: dict[type[PhysicalProperty], Any] | None = None,
     relative_tolerance: float = UNDEFINED,
+    reuse: bool = False,
 ) -> RequestOptions:
     """Options with a schema for every kind of property in a data set.
 
@@ -37,6 +45,9 @@ def estimation_options(
         iteration.
     relative_tolerance
         For kinds without an absolute one: fraction of the measurement's uncertainty.
+    reuse
+        Try to reweight simulations that are stored already, of other models too, and simulate
+        only what cannot be had so.
 
     Returns
     -------
@@ -49,7 +60,7 @@ def estimation_options(
         If there is no schema for a kind of property, or a property has no uncertainty.
     """
     options = RequestOptions()
-    options.calculation_layers = [LAYER]
+    options.calculation_layers = [_REWEIGHTING, LAYER] if reuse else [LAYER]
     absolute = absolute_tolerances or {}
     entries = list(properties)
     for entry in entries:
@@ -68,4 +79,6 @@ def estimation_options(
             relative_tolerance=relative_tolerance if target == UNDEFINED else UNDEFINED,
         )
         options.add_schema(LAYER, kind, schema)
+        if reuse and kind in REWEIGHTED_PROPERTIES:
+            options.add_schema(_REWEIGHTING, kind, reweighting_schema(kind))
     return options

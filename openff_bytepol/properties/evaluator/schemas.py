@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from openff.evaluator.attributes import UNDEFINED
 from openff.evaluator.datasets import PhysicalProperty
+from openff.evaluator.layers.reweighting import ReweightingSchema
 from openff.evaluator.layers.simulation import SimulationSchema
 from openff.evaluator.properties import (
     Density,
@@ -31,6 +32,14 @@ STATIC_PROPERTIES: Final = (
 )
 """Properties of Evaluator for which there are schemas."""
 
+REWEIGHTED_PROPERTIES: Final = (
+    Density,
+    EnthalpyOfMixing,
+    EnthalpyOfVaporization,
+    ExcessMolarVolume,
+)
+"""Those of them that follow from stored simulations with other parameters."""
+
 REPLACEMENTS: Final = {
     "BaseBuildSystem": "BuildBytePolSystem",
     "BuildSmirnoffSystem": "BuildBytePolSystem",
@@ -38,9 +47,12 @@ REPLACEMENTS: Final = {
     "OpenMMSimulation": "BytePolSimulation",
     "ComputeDipoleMoments": "BytePolDipoleMoments",
     "AverageDielectricConstant": "BytePolDielectricConstant",
+    "OpenMMEvaluateEnergies": "BytePolEvaluateEnergies",
 }
 """Protocol of Evaluator → protocol that takes its place."""
 
+_GAS: Final = "_gas"
+"""Part of the names of protocols for a single molecule."""
 _TIMESTEP: Final = 2.0
 _MIN_FRAMES: Final = 12
 """Evaluator refuses averages over exactly ten, the length of the word "observable"."""
@@ -171,19 +183,11 @@ def adapt(workflow: WorkflowSchema, lengths: RunLengths) -> WorkflowSchema:
     WorkflowSchema
         The same.
     """
-    replace_protocols(workflow.protocol_schemas, REPLACEMENTS)
-    protocols = list(walk(workflow.protocol_schemas))
-    single = {
-        protocol.id
-        for protocol in protocols
-        if protocol.type == "BytePolSimulation" and not protocol.inputs[".enable_pbc"]
-    }
-    for protocol in protocols:
+    _put_in_place(workflow)
+    for protocol in walk(workflow.protocol_schemas):
         inputs = protocol.inputs
         if protocol.type == "BytePolSimulation":
-            set_length(protocol, lengths, gas=protocol.id in single)
-        elif protocol.type == "BuildBytePolSystem":
-            inputs[".enable_pbc"] = not (single and protocol.id.endswith("_gas"))
+            set_length(protocol, lengths, gas=_GAS in protocol.id)
         elif protocol.type == "BytePolDielectricConstant":
             inputs[".parameterized_system"] = ProtocolPath(
                 "parameterized_system", "assign_parameters"
@@ -191,6 +195,40 @@ def adapt(workflow: WorkflowSchema, lengths: RunLengths) -> WorkflowSchema:
         elif protocol.type == "ConditionalGroup":
             inputs[".max_iterations"] = lengths.max_iterations
     return workflow
+
+
+def _put_in_place(workflow: WorkflowSchema) -> None:
+    replace_protocols(workflow.protocol_schemas, REPLACEMENTS)
+    for protocol in walk(workflow.protocol_schemas):
+        if protocol.type == "BuildBytePolSystem":
+            protocol.inputs[".enable_pbc"] = _GAS not in protocol.id
+
+
+def reweighting_schema(
+    property_type: type[PhysicalProperty], *, n_effective_samples: int = 50
+) -> ReweightingSchema:
+    """Schema for Evaluator's ``ReweightingLayer``: MBAR over stored simulations.
+
+    Parameters
+    ----------
+    property_type
+        One of `REWEIGHTED_PROPERTIES`.
+    n_effective_samples
+        Fewer are no estimate: the next layer simulates.
+
+    Raises
+    ------
+    PropertyError
+        If there is no such schema.
+    """
+    if property_type not in REWEIGHTED_PROPERTIES:
+        raise PropertyError(
+            f"{property_type.__name__} cannot be reweighted; these can: "
+            f"{', '.join(kind.__name__ for kind in REWEIGHTED_PROPERTIES)}"
+        )
+    schema = property_type.default_reweighting_schema(n_effective_samples=n_effective_samples)
+    _put_in_place(schema.workflow_schema)
+    return schema
 
 
 def walk(schemas: Iterable[ProtocolSchema]) -> Iterator[ProtocolSchema]:

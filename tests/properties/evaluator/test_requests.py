@@ -33,8 +33,10 @@ from openff_bytepol.properties.evaluator import (
 from openff_bytepol.properties.evaluator.resources import platform_of
 from openff_bytepol.properties.evaluator.schemas import (
     REPLACEMENTS,
+    REWEIGHTED_PROPERTIES,
     STATIC_PROPERTIES,
     replace_protocols,
+    reweighting_schema,
     walk,
 )
 from openff_bytepol.properties.evaluator.simulate import refuse_gradients
@@ -185,6 +187,30 @@ def test_options_for_a_data_set():
     assert dielectric.absolute_tolerance == UNDEFINED
     group = options.calculation_schemas["Density"][LAYER].workflow_schema.protocol_schemas
     assert len(next(p for p in group if p.id == "conditional_group").inputs[".conditions"]) == 1
+
+
+def test_stored_simulations_are_tried_first():
+    data = [measured(Density, "CCO"), measured(DielectricConstant, "CCO")]
+    options = estimation_options(data, reuse=True)
+    options.validate()
+    assert options.calculation_layers == ["ReweightingLayer", LAYER]
+    assert set(options.calculation_schemas["Density"]) == {"ReweightingLayer", LAYER}
+    assert set(options.calculation_schemas["DielectricConstant"]) == {LAYER}
+    with pytest.raises(PropertyError, match="cannot be reweighted"):
+        reweighting_schema(DielectricConstant)
+
+
+@pytest.mark.parametrize("kind", REWEIGHTED_PROPERTIES, ids=lambda kind: kind.__name__)
+def test_schemas_of_reweighting(kind):
+    schema = reweighting_schema(kind)
+    schema.validate()
+    protocols = list(walk(schema.workflow_schema.protocol_schemas))
+    types = {protocol.type for protocol in protocols}
+    assert not types & set(REPLACEMENTS)
+    assert {"BuildBytePolSystem", "BytePolEvaluateEnergies"} <= types
+    for protocol in protocols:
+        if protocol.type in ("BuildBytePolSystem", "BytePolEvaluateEnergies"):
+            assert protocol.inputs[".enable_pbc"] == ("_gas" not in protocol.id)
 
 
 def test_transport_simulations_go_on_until_the_target():

@@ -19,6 +19,7 @@ pytest.importorskip("openff.evaluator", reason="OpenFF Evaluator is not installe
 from openff.evaluator.backends import ComputeResources
 from openff.evaluator.client import RequestResult
 from openff.evaluator.forcefield.system import ParameterizedSystem
+from openff.evaluator.layers.reweighting import ReweightingLayer
 from openff.evaluator.properties import (
     Density,
     DielectricConstant,
@@ -26,10 +27,13 @@ from openff.evaluator.properties import (
     EnthalpyOfVaporization,
     ExcessMolarVolume,
 )
+from openff.evaluator.storage import LocalFileStorage
+from openff.evaluator.storage.data import StoredSimulationData
 from openff.evaluator.workflow import Workflow
 from openff.toolkit import ForceField
 from openff.units import Quantity
 
+from openff_bytepol.exceptions import CompositionError
 from openff_bytepol.properties.box import Box
 from openff_bytepol.properties.dielectric import clausius_mossotti
 from openff_bytepol.properties.evaluator import (
@@ -41,7 +45,9 @@ from openff_bytepol.properties.evaluator import (
     simulation_schema,
 )
 from openff_bytepol.properties.evaluator.dipoles import BytePolDipoleMoments
-from openff_bytepol.properties.evaluator.schemas import walk
+from openff_bytepol.properties.evaluator.schemas import reweighting_schema, walk
+from openff_bytepol.properties.evaluator.transport import AnalyseSelfDiffusion
+from openff_bytepol.properties.observables import Observables
 from tests.properties.evaluator.test_requests import measured
 
 POLARIZABLE, FIXED = "bytepol.offxml", "bytepol-fixed.offxml"
@@ -156,14 +162,90 @@ def test_mixtures(tmp_path, kind):
     assert len(result.data_to_store) == 3
 
 
+def brownian(folder, diffusion, names=("O",)):
+    """Random walks of 200 molecules, ``diffusion`` in Å²/ps, as a recorded series."""
+    random = np.random.default_rng(3)
+    n_frames, n_molecules, interval = 2000, 200, 1.0
+    jumps = random.normal(scale=np.sqrt(2 * diffusion * interval), size=(n_frames, n_molecules, 3))
+    folder.mkdir()
+    Observables(
+        names=names,
+        molar_masses=(18.0,) * len(names),
+        charges=(0.0,) * len(names),
+        component_index=np.arange(n_molecules) % len(names),
+        degrees_of_freedom=3 * n_molecules,
+        temperature=298.15,
+        pressure=None,
+        times=interval * np.arange(n_frames),
+        potential_energies=np.zeros(n_frames),
+        kinetic_energies=np.zeros(n_frames),
+        boxes=np.tile(20.0 * np.eye(3), (n_frames, 1, 1)),
+        centers=jumps.cumsum(axis=0),
+    ).save(folder / "series-000000002000.npz")
+
+
+def test_analysis_of_diffusion(tmp_path):
+    brownian(tmp_path / "run", 0.25)
+    protocol = AnalyseSelfDiffusion("analysis")
+    protocol.run_folder = str(tmp_path / "run")
+    protocol._execute(str(tmp_path), ComputeResources(1))
+    assert protocol.value.value.m_as("angstrom ** 2 / picosecond") == pytest.approx(0.25, rel=0.05)
+    assert 0.0 < protocol.value.error.m_as("angstrom ** 2 / picosecond") < 0.03
+    assert "Einstein" in json.loads((tmp_path / "estimate.json").read_text())["method"]
+
+
+def test_component_that_diffuses(tmp_path):
+    brownian(tmp_path / "run", 0.25, names=("CO", "O"))
+    protocol = AnalyseSelfDiffusion("analysis")
+    protocol.run_folder = str(tmp_path / "run")
+    protocol.component = "[H]OC"
+    protocol._execute(str(tmp_path), ComputeResources(1))
+    details = json.loads((tmp_path / "estimate.json").read_text())["details"]
+    assert details["component"] == "CO"
+    protocol.component = ""
+    with pytest.raises(CompositionError, match="component=SMILES"):
+        protocol._execute(str(tmp_path), ComputeResources(1))
+
+
 @pytest.mark.slow
-def test_self_diffusion(tmp_path):
-    longer = replace(SHORT, transport_ps=8.0, interval_ps=0.04, production_ps=1.0)
-    value = estimate(SelfDiffusion, FIXED, tmp_path, "O", lengths=longer).value.value
-    assert value.check("[length] ** 2 / [time]")
-    assert 0.0 < value.m_as("meter ** 2 / second") < 1e-6
-    [file] = tmp_path.rglob("estimate.json")
-    assert "Einstein" in json.loads(file.read_text())["method"]
+def test_centres_of_mass_for_diffusion(tmp_path):
+    made = workflow(SelfDiffusion, FIXED, tmp_path, "O")
+    [result] = made.to_graph().execute(str(tmp_path / "run"), compute_resources=ComputeResources(1))
+    assert "simulate longer" in "".join(result.exceptions[0].message)
+    [chunk] = (tmp_path / "run").rglob("series-*.npz")
+    recorded = Observables.load(chunk)
+    assert recorded.names == ("O",)
+    assert recorded.centers.shape == (100, 32, 3)
+    assert np.ptp(recorded.volumes) == pytest.approx(0.0, abs=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [Density, EnthalpyOfVaporization])
+def test_reweighting_to_the_same_force_field_changes_nothing(tmp_path, monkeypatch, kind):
+    """From what a simulation stored, through the layer's own selection of data."""
+    lengths = replace(SHORT, production_ps=48 * STEP, gas_ps=48 * STEP)
+    simulated = estimate(kind, FIXED, tmp_path, "O", lengths=lengths)
+    monkeypatch.chdir(tmp_path)
+    storage = LocalFileStorage("stored_data")
+    key = storage.store_force_field(source(FIXED))
+    for path, folder in simulated.data_to_store:
+        data = StoredSimulationData.from_json(path)
+        data.force_field_id, data.source_calculation_id = key, "first"
+        storage.store_object(data, folder)
+    schema = reweighting_schema(kind, n_effective_samples=1)
+    entry = measured(kind, "O")
+    metadata = ReweightingLayer._get_workflow_metadata(
+        "again", entry, str(tmp_path / "force-field.json"), [], storage, schema
+    )
+    assert metadata is not None
+    again = Workflow(metadata)
+    again.schema = schema.workflow_schema
+    [result] = again.to_graph().execute("again", compute_resources=ComputeResources(1))
+    assert not result.exceptions, "".join(result.exceptions[0].message)
+    unit = kind.default_unit()
+    assert result.value.value.m_as(unit) == pytest.approx(
+        simulated.value.value.m_as(unit), rel=1e-3
+    )
 
 
 @pytest.mark.slow

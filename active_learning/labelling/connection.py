@@ -8,6 +8,7 @@ keyring (``keyring set openff-bytepol ADDRESS`` holds a token). They are never w
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -80,21 +81,32 @@ class Connection:
         ServerError
             If the server cannot be reached, or refuses the call.
         """
-        for attempt in range(2):
-            try:
-                if self._client is None:
-                    self._client = self._connect()
-                return function(self._client)
-            except _lost_connections() as error:
-                self._client = None
-                if attempt:
-                    raise ServerError(
-                        f"{self.name}: no connection ({type(error).__name__}); is the server up "
-                        "and the address right?"
-                    ) from None
-            except _refusals() as error:
-                raise ServerError(f"{self.name}: {_without_secrets(str(error))}") from None
-        raise AssertionError
+        connected = self._client is not None
+        try:
+            return self._attempt(function)
+        except _lost_connections() as error:
+            self._client = None
+            if not connected:
+                raise self._unreachable(error) from None
+        try:
+            return self._attempt(function)
+        except _lost_connections() as error:
+            self._client = None
+            raise self._unreachable(error) from None
+
+    def _attempt(self, function: Callable[[Any], Result]) -> Result:
+        try:
+            if self._client is None:
+                self._client = self._connect()
+            return function(self._client)
+        except _refusals() as error:
+            raise ServerError(f"{self.name}: {_without_secrets(str(error))}") from None
+
+    def _unreachable(self, error: Exception) -> ServerError:
+        return ServerError(
+            f"{self.name}: no connection ({type(error).__name__}); is the server up and the "
+            "address right?"
+        )
 
     def _connect(self) -> Any:
         try:
@@ -106,9 +118,20 @@ class Connection:
         if self._address == EMBEDDED:
             server = start_server(self._folder, self._size)
             return PortalClient(server.uri, show_motd=False)
+        _knock(self._address)
         return PortalClient(
             self._address, verify=self._verify, show_motd=False, **credentials(self._address)
         )
+
+
+def _knock(address: str) -> None:
+    """Fail at once where nothing listens; the client would try for a minute."""
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=10).close()
+    except OSError as error:
+        raise ConnectionError(str(error)) from None
 
 
 def credentials(address: str) -> dict[str, str]:
@@ -117,6 +140,8 @@ def credentials(address: str) -> dict[str, str]:
     username = os.environ.get(f"{_PREFIX}USERNAME")
     password = os.environ.get(f"{_PREFIX}PASSWORD")
     if token:
+        if not token.startswith("qcf_"):
+            raise DataError(f"{_PREFIX}TOKEN is no API token of QCFractal; those begin with qcf_")
         return {"api_token": token}
     if username and password:
         return {"username": username, "password": password}

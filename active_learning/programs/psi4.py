@@ -169,5 +169,6 @@ def _failure(done: subprocess.CompletedProcess[str], output: Path) -> Exception:
     )
     for applies, kind, reason in kinds:
         if applies:
-            return kind(f"{reason}: {tail}")
+            failure: Exception = kind(f"{reason}: {tail}")
+            return failure
     return UnknownError(f"psi4 failed: {tail}")

@@ -189,6 +189,12 @@ class DimerPrediction:
     """Zero for a single model."""
 
 
+def complete_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of dimers with unknown labels where they have none, as the trainer wants them."""
+    blank = dict.fromkeys(("elst", "exch", "ind", "disp", "total", "weight"), np.nan)
+    return [blank | {"subset": "", "name": ""} | row for row in rows]
+
+
 DIMER_QUANTITIES: Final = ("elst+exch", "ind", "disp", "total")
 
 
@@ -212,10 +218,9 @@ def dimer_disagreement(model: Model, rows: Sequence[dict[str, Any]]) -> DimerPre
     library = MoleculeLibrary(model.build_graph, model.config.settings)
     library.add(row[f"smiles_{side}"] for row in rows for side in "ab")
     kept = [r for r in rows if r["smiles_a"] in library and r["smiles_b"] in library]
-    blank = dict.fromkeys(("elst", "exch", "ind", "disp", "total", "weight"), np.nan)
     pieces: dict[str, list[Tensor]] = {name: [] for name in DIMER_QUANTITIES}
     for start in range(0, len(kept), _DIMER_BATCH):
-        chunk = [blank | {"subset": "", "name": ""} | r for r in kept[start : start + _DIMER_BATCH]]
+        chunk = complete_rows(kept[start : start + _DIMER_BATCH])
         energies = predict_dimers(model, collate_dimers(chunk, library))
         values = (
             energies.elec + energies.pauli, energies.pol + energies.ct, energies.disp,

@@ -26,6 +26,7 @@ from openff_bytepol.exceptions import ModelError
 from openff_bytepol.nn.model import Model
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.targets.dimers import collate_dimers, predict_dimers
+from openff_bytepol.uncertainty.ensemble import complete_rows
 
 FloatArray = NDArray[np.float64]
 _BATCH: Final = 32
@@ -102,7 +103,7 @@ def last_layer_gradients(
     weights = _last_weights(model)
     gradients, totals = [], []
     for start in range(0, len(rows), _BATCH):
-        batch = collate_dimers(rows[start : start + _BATCH], library)
+        batch = collate_dimers(complete_rows(rows[start : start + _BATCH]), library)
         energies = predict_dimers(model, batch).total[0]
         for energy in energies:
             parts = torch.autograd.grad(energy, weights, retain_graph=True)

@@ -96,6 +96,10 @@ def _pyscf(fragment: Fragment, level: Level) -> SinglePoint:
     )
 
 
+def _ignore(message: str) -> None:
+    """Where tblite's log goes; workers of compute managers have no standard output."""
+
+
 def _tblite(fragment: Fragment, level: Level) -> SinglePoint:
     """GFN-xTB (https://doi.org/10.1021/acs.jctc.8b01176) with tblite."""
     try:
@@ -113,6 +117,8 @@ def _tblite(fragment: Fragment, level: Level) -> SinglePoint:
         np.array(fragment.atomic_numbers),
         fragment.coordinates / BOHR_IN_ANGSTROM,
         charge=float(fragment.charge),
+        color=False,
+        logger=_ignore,
     )
     calculator.set("verbosity", 0)
     try:

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from active_learning.server.commands import app as server_app
 from openff_bytepol.cli.output import (
     ErrorReportingGroup,
     ForceOption,
@@ -29,6 +30,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Active-learning campaigns: find what the model is unsure of, label it, retrain.",
 )
+
+app.add_typer(server_app, name="server")
 
 CampaignArgument = Annotated[Path, typer.Argument(help="YAML file of the campaign.")]
 DryRunOption = Annotated[

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from active_learning.server import start_server
 from active_learning.server.layout import ServerSettings
 from openff_bytepol.exceptions import DataError, MissingDependencyError, ServerError
 
@@ -116,6 +115,8 @@ class Connection:
                 "labels from QCArchive need qcportal: pip install 'openff-bytepol[qc]'"
             ) from error
         if self._address == EMBEDDED:
+            from active_learning.server.control import start_server
+
             server = start_server(self._folder, self._size)
             return PortalClient(server.uri, show_motd=False)
         _knock(self._address)

@@ -1,23 +1,6 @@
 """An embedded QCArchive: PostgreSQL, QCFractal and compute managers in one folder.
 
 For users without a server of their own. Everything listens on the loopback interface or a
-local socket only, lives in the campaign's folder, and is found again after a crash.
+local socket only, lives in the campaign's folder, and is found again after a crash. See
+`control.start_server`, `control.server_status` and `control.stop_server`.
 """
-
-from __future__ import annotations
-
-from active_learning.server.control import (
-    EmbeddedServer,
-    ServerStatus,
-    server_status,
-    start_server,
-    stop_server,
-)
-
-__all__ = [
-    "EmbeddedServer",
-    "ServerStatus",
-    "server_status",
-    "start_server",
-    "stop_server",
-]

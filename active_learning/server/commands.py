@@ -25,7 +25,7 @@ FolderArgument = Annotated[
 
 
 @app.command()
-def start(
+def start(  # noqa: PLR0917  (options of a command)
     folder: FolderArgument,
     managers: Annotated[int, typer.Option(min=0, help="Compute managers to start.")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Records computed at once by each.")] = 1,

@@ -17,7 +17,7 @@ import psutil  # noqa: E402
 
 from active_learning.labelling import LabelJob  # noqa: E402
 from active_learning.labelling.qcarchive import QCArchiveLabeller  # noqa: E402
-from active_learning.server import (  # noqa: E402
+from active_learning.server.control import (  # noqa: E402
     EmbeddedServer,
     server_status,
     start_server,

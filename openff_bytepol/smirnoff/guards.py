@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from openff_bytepol.exceptions import CutoffError, ForceFieldError, UserChargesError
+from openff_bytepol.exceptions import (
+    CutoffError,
+    ForceFieldError,
+    OutOfDomainError,
+    OutOfDomainWarning,
+    UserChargesError,
+)
 
 if TYPE_CHECKING:
-    from openff.toolkit import ForceField, Quantity
+    from openff.toolkit import ForceField, Quantity, Topology
 
 _CHARGE_SECTIONS: Final = (
     "Electrostatics",
@@ -71,6 +78,47 @@ def check_force_field(force_field: ForceField, charge_from_molecules: object) ->
         raise ForceFieldError(
             f"a polarizable force field also needs the sections {', '.join(sorted(missing))}"
         )
+
+
+def check_domain(force_field: ForceField, topology: Topology) -> None:
+    """Warn about, or refuse, molecules far from what the model was trained on.
+
+    Raises
+    ------
+    OutOfDomainError
+        If a section of the force field says ``out_of_domain="error"`` and a molecule is.
+    """
+    from openff_bytepol.smirnoff.handlers import BytePolHandler
+    from openff_bytepol.smirnoff.prediction import predict_topology
+
+    sections = [
+        handler
+        for handler in force_field._parameter_handlers.values()
+        if isinstance(handler, BytePolHandler)
+    ]
+    policies = {section.out_of_domain for section in sections}
+    if policies == {"ignore"}:
+        return
+    placed = [
+        molecule
+        for model, sha256 in dict.fromkeys((s.model, s.sha256) for s in sections)
+        for molecule, _ in predict_topology(model, sha256, topology)
+    ]
+    for molecule in dict.fromkeys(placed):
+        verdict = molecule.verdict
+        if verdict is None or verdict.domain != "out":
+            continue
+        text = (
+            f"molecule {molecule.molecule.to_smiles(explicit_hydrogens=False)} is far from what "
+            f"the model was trained on ({'; '.join(verdict.reasons)}): its parameters "
+            "may be wrong"
+        )
+        if "error" in policies:
+            raise OutOfDomainError(
+                f'{text}; train on such molecules, or write out_of_domain="warn" in every '
+                "section of the force field"
+            )
+        warnings.warn(text, OutOfDomainWarning, stacklevel=4)
 
 
 def check_cutoff(box: Quantity | None, cutoff: Quantity) -> None:

@@ -66,6 +66,9 @@ class BytePolHandler(ParameterHandler):
     """Name of a shipped model, or path of a model directory."""
     sha256 = ParameterAttribute(converter=_text)
     """SHA-256 of the weights; a model with another hash is refused."""
+    out_of_domain = ParameterAttribute(default="warn", converter=_one_of("warn", "error", "ignore"))
+    """What to do about molecules far from the training data, where the model has a calibration;
+    the strictest of a force field's sections counts."""
 
     def __init__(self, **kwargs: Any) -> None:
         from openff_bytepol.smirnoff.hooks import extend_interchange

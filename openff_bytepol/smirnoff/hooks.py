@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openff_bytepol.smirnoff.guards import (
     check_cutoff,
+    check_domain,
     check_force_field,
     with_predicted_constraints,
 )
@@ -66,6 +67,7 @@ def _checking(original: Any) -> Any:
             return original(*args, **kwargs)
         check_force_field(force_field, bound.arguments.get("charge_from_molecules"))
         bound.arguments["force_field"] = with_predicted_constraints(force_field)
+        check_domain(force_field, _as_topology(bound.arguments["topology"]))
         with _paused_garbage_collection():
             interchange = original(*bound.args, **bound.kwargs)
         check_cutoff(interchange.box, interchange["vdW"].cutoff)
@@ -75,6 +77,12 @@ def _checking(original: Any) -> Any:
 
     from_smirnoff.checks_bytepol = True  # type: ignore[attr-defined]
     return from_smirnoff
+
+
+def _as_topology(molecules: Any) -> Any:
+    from openff.toolkit import Topology
+
+    return Topology.from_molecules(molecules) if isinstance(molecules, list) else molecules
 
 
 def _without_projection(original: Any) -> Any:

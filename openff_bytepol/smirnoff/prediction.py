@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from openff_bytepol.nn.model import Model
     from openff_bytepol.parameters import ParameterSet
     from openff_bytepol.projection import FixedChargeParameters
+    from openff_bytepol.uncertainty import Calibration, Verdict
 
 MAX_CACHED: Final = 2000
 """Molecules kept, the latest used; about 0.1 MB each."""
@@ -35,6 +36,8 @@ class PredictedMolecule:
     """Formula and hash of the connection table; the same for every copy."""
     molecule: Molecule
     parameters: ParameterSet
+    verdict: Verdict | None = None
+    """Whether the model knows such molecules; None where it has no calibration."""
 
     @cached_property
     def fixed_charge(self) -> FixedChargeParameters:
@@ -77,6 +80,8 @@ def predict_topology(model: str, sha256: str, topology: Topology) -> list[Placem
         If a molecule has no bond orders and formal charges.
     """
     from openff_bytepol.models import load_model
+    from openff_bytepol.models.registry import find_model
+    from openff_bytepol.uncertainty.calibration import read_calibration
 
     loaded = load_model(model, expected_sha256=sha256)
     weights = loaded.sha256
@@ -100,23 +105,31 @@ def predict_topology(model: str, sha256: str, topology: Topology) -> list[Placem
         keys.append(key)
         starts.append(start)
         start += molecule.n_atoms
-    found |= _predict(loaded, unknown)
+    calibration = read_calibration(find_model(model), weights) if unknown else None
+    found |= _predict(loaded, unknown, calibration)
     return [(found[key], first) for key, first in zip(keys, starts, strict=True)]
 
 
 def _predict(
-    model: Model, molecules: dict[tuple[str, str], Molecule]
+    model: Model,
+    molecules: dict[tuple[str, str], Molecule],
+    calibration: Calibration | None,
 ) -> dict[tuple[str, str], PredictedMolecule]:
     from openff_bytepol.nn.postprocess import limit_angles
+    from openff_bytepol.uncertainty.domain import judge_prediction
 
     if not molecules:
         return {}
+    graphs = [model.build_graph(molecule) for molecule in molecules.values()]
     new = {
         key: PredictedMolecule(
-            f"{molecule.hill_formula}-{key[1][:8]}", molecule, limit_angles(parameters)
+            f"{molecule.hill_formula}-{key[1][:8]}",
+            molecule,
+            limit_angles(members.mean()),
+            judge_prediction(calibration, graph, members) if calibration else None,
         )
-        for (key, molecule), parameters in zip(
-            molecules.items(), model.predict(list(molecules.values())), strict=True
+        for (key, molecule), graph, members in zip(
+            molecules.items(), graphs, model.predict_members(graphs), strict=True
         )
     }
     _cache.update(new)

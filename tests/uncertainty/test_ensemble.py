@@ -111,9 +111,9 @@ def test_environments_tell_atoms_apart(model):
 
 def test_unknown_fraction(model):
     known = environment_codes(model.build_graph("CCO")).unique()
-    graph = batch_graphs([model.build_graph(s) for s in ("CCO", "O")])
-    assert unknown_fractions(graph, known).tolist() == [0.0, 1.0]
-    assert unknown_fractions(graph, known[:0]).tolist() == [1.0, 1.0]
+    graph = batch_graphs([model.build_graph(s) for s in ("CCO", "O", "[Li+]")])
+    assert unknown_fractions(graph, known).tolist() == pytest.approx([0.0, 1 / 3, 1.0])
+    assert unknown_fractions(graph, known[:0]).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_dimers_agree_with_members_one_by_one(model):

@@ -37,6 +37,9 @@ def import_(
     level: Annotated[
         list[str] | None, typer.Option(help="Level of theory allowed; may be repeated.")
     ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="Subset to leave out; may be repeated.")
+    ] = None,
     weight: Annotated[float, typer.Option(help="Weight of dimers in the loss.", min=0.0)] = 1.0,
     trust_units: Annotated[
         bool, typer.Option("--trust-units", help="Keep values that look like another unit's.")
@@ -65,8 +68,8 @@ def import_(
         )
     path = output or Path(f"{file.name.split('.')[0]}.parquet")
     report = import_file(
-        file, reader, path, levels=level or (), weight=weight, trust_units=trust_units,
-        overwrite=force,
+        file, reader, path, levels=level or (), exclude_subsets=exclude or (), weight=weight,
+        trust_units=trust_units, overwrite=force,
     )  # fmt: skip
     if as_json:
         print_json({"file": str(path), **report.to_dict()})

@@ -67,9 +67,12 @@ class DimerSource(_Section):
     """A file of dimers with an energy decomposition."""
 
     path: str
-    reader: Literal["ncia", "sapt10k"]
+    reader: str
+    """A reader of dimers; `bytepol data import` lists them."""
     weight: Positive = 1.0
     exclude_subsets: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    """Levels of theory allowed; empty for any."""
 
 
 class SplitConfig(_Section):

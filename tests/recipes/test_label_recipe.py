@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from openff_bytepol.cli.app import app
 from openff_bytepol.training.config import load_config
 from openff_bytepol.training.datasets.files import open_table
 
+needs_aimnet2 = pytest.mark.skipif(
+    find_spec("Auto3D") is None, reason="AIMNet2 weights are not installed"
+)
 RECIPE = Path(__file__).parents[2] / "recipes/04-make-labels/label.yaml"
 runner = CliRunner()
 
@@ -49,9 +53,9 @@ def test_the_recipe_itself_is_valid() -> None:
     assert len(labels.decompositions.ligands) == 5
 
 
+@needs_aimnet2
 def test_responses(toy: Path) -> None:
     pytest.importorskip("pyscf")
-    pytest.importorskip("Auto3D")
     make(toy, "responses")
     path = toy.parent / "output/labels/responses/chunk-0000.parquet"
     assert open_table(path).rows[0]["name"] == "O"
@@ -62,9 +66,9 @@ def test_responses(toy: Path) -> None:
     assert shown["provenance"]["program"] == "PySCF"
 
 
+@needs_aimnet2
 def test_decompositions_by_almo_eda(toy: Path) -> None:
     pytest.importorskip("pyscf")
-    pytest.importorskip("Auto3D")
     make(toy, "decompositions")
     (row,) = open_table(toy.parent / "output/decompositions/pair-0000.parquet").rows
     assert row["level"] == "almo-eda hf/def2-svp"
@@ -74,8 +78,8 @@ def test_decompositions_by_almo_eda(toy: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("psi4") is None, reason="psi4 is not installed")
+@needs_aimnet2
 def test_decompositions_by_sapt0(toy: Path) -> None:
-    pytest.importorskip("Auto3D")
     values = yaml.safe_load(toy.read_text())
     values["labels"]["decompositions"]["level"] = "sapt0/def2-svp"
     toy.write_text(yaml.safe_dump(values))

@@ -11,12 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from openff_bytepol.exceptions import DataError, LabelLevelError, OutputExistsError, UnitError
+from openff_bytepol.training.config import load_config
 from openff_bytepol.training.datasets.files import describe, import_file, open_table, split_file
 from openff_bytepol.training.datasets.kinds import KINDS
 from openff_bytepol.training.datasets.readers import READERS, read
 from openff_bytepol.training.datasets.validation import require_level, validate
+from openff_bytepol.training.labels.dimers import import_dimers
 from openff_bytepol.training.labels.provenance import read_provenance
 from openff_bytepol.training.labels.schema import read_table, write_table
 from openff_bytepol.training.targets.dimers import DIMERS
@@ -384,6 +387,35 @@ def test_import_writes_rows_report_and_provenance(tmp_path: Path) -> None:
     with pytest.raises(LabelLevelError):
         import_file(source, "pointer", output, levels=["SAPT0"], overwrite=True)
     assert len(open_table(output).rows) == 4, "an error leaves the file as it was"
+
+
+def training_config(tmp_path: Path, dimers: list[dict]) -> Path:
+    path = tmp_path / "train.yaml"
+    values = {"name": "x", "reference_data": ".", "output": "out", "stages": [], "dimers": dimers}
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def test_sources_of_a_training_run_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BYTEPOL_REFERENCE_DATA", raising=False)
+    for name, start in (("one", 3.0), ("two", 4.0)):
+        blocks = [pointer_block(start + 0.1 * i) for i in (0, 0, 1)]
+        (tmp_path / f"{name}.sapt").write_text("".join(blocks))
+    sources = [{"path": f"{name}.sapt", "reader": "pointer"} for name in ("one", "two")]
+    paths = import_dimers(load_config(training_config(tmp_path, sources)))
+    assert [path.name for path in paths] == ["pointer-one.parquet", "pointer-two.parquet"]
+    assert [len(open_table(path).rows) for path in paths] == [2, 2], "duplicates are left out"
+    other = training_config(tmp_path, [sources[0] | {"levels": ["SAPT0"]}])
+    with pytest.raises(LabelLevelError, match=r"one\.sapt: DFT-SAPT\(PBE0\) \(3\)"):
+        import_dimers(load_config(other))
+    wrong = training_config(tmp_path, [sources[0] | {"reader": "byteff"}])
+    with pytest.raises(DataError, match="not a reader of dimers"):
+        import_dimers(load_config(wrong))
+    excluded = training_config(tmp_path, [sources[0] | {"exclude_subsets": ["one"]}])
+    with pytest.raises(DataError, match="excluded subset"):
+        import_dimers(load_config(excluded))
 
 
 def test_wrong_units_are_not_imported_unasked(tmp_path: Path, real_dimers: list[dict]) -> None:

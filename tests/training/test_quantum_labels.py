@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,9 @@ from openff_bytepol.training.labels.schema import read_table, write_table
 from openff_bytepol.units import BOHR_IN_ANGSTROM, COULOMB
 from tests.training.conftest import WATER_XYZ
 
+needs_aimnet2 = pytest.mark.skipif(
+    find_spec("Auto3D") is None, reason="AIMNet2 weights are not installed"
+)
 WATER_NUMBERS = np.array([8, 1, 1])
 SAPT_OUTPUT = """
     Electrostatics                -56.48696406 [mEh]     -35.44610509 [kcal/mol]
@@ -82,9 +86,9 @@ def test_points_lie_on_the_shells(water: quantum.Response) -> None:
     assert len(water.potential) == len(water.points) > 100
 
 
+@needs_aimnet2
 def test_response_rows_fit_their_schemas(tmp_path: Path) -> None:
     pytest.importorskip("pyscf")
-    pytest.importorskip("Auto3D")
     settings = ResponseConfig(functional="hf", basis="sto-3g", n_conformers=1, relaxation_steps=5)
     response, potential = responses.label(PoolEntry("O", "extra"), settings)
     made = provenance("PySCF", settings.level)
@@ -134,8 +138,8 @@ SETTINGS = DecompositionConfig(
 )
 
 
+@needs_aimnet2
 def test_decompositions_are_labelled_at_the_distances_asked_for() -> None:
-    pytest.importorskip("Auto3D")
     seen = []
 
     def decompose(first: Fragment, second: Fragment) -> dict[str, float]:
@@ -159,8 +163,8 @@ def test_decompositions_are_labelled_at_the_distances_asked_for() -> None:
     assert len({tuple(np.round(row["coordinates"], 3)) for row in rows}) == 3
 
 
+@needs_aimnet2
 def test_failed_geometries_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    pytest.importorskip("Auto3D")
 
     def decompose(first: Fragment, second: Fragment) -> dict[str, float]:
         raise EngineError("psi4 failed: PSIO error")
@@ -176,8 +180,8 @@ def test_levels_without_a_decomposition_are_refused(level: str) -> None:
         decompositions.decomposition(DecompositionConfig(level=level))
 
 
+@needs_aimnet2
 def test_networks_disagree_more_about_broken_bonds() -> None:
-    pytest.importorskip("Auto3D")
     stretched = WATER_XYZ.copy()
     stretched[1] *= 1.7
     found = aimnet2.deviations(

@@ -70,6 +70,7 @@ def import_file(
     output: str | Path,
     *,
     levels: Sequence[str] = (),
+    exclude_subsets: Sequence[str] = (),
     weight: float = 1.0,
     trust_units: bool = False,
     overwrite: bool = False,
@@ -86,6 +87,8 @@ def import_file(
         Parquet file.
     levels
         Levels of theory allowed; empty for any.
+    exclude_subsets
+        Subsets left out.
     weight
         Of dimers in the loss.
     trust_units
@@ -108,9 +111,11 @@ def import_file(
     if output.exists() and not overwrite:
         raise OutputExistsError(f"{output} exists; choose another name or pass --force")
     kind, found = read(path, reader)
+    wanted = [row for row in found.rows if row["subset"] not in exclude_subsets]
     if levels:
-        require_level(found.rows, levels, str(path))
-    rows, report = validate(kind, found.rows, found.dropped)
+        require_level(wanted, levels, str(path))
+    excluded = Counter({"excluded subset": len(found.rows) - len(wanted)})
+    rows, report = validate(kind, wanted, found.dropped + excluded)
     if report.units and not trust_units:
         raise UnitError(f"{path}: {'; '.join(report.units)}; convert them, or pass --trust-units")
     if not rows:

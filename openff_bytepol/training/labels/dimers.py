@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
+from collections import Counter
 from pathlib import Path
 
-from openff_bytepol.training.config import TrainingConfig
-from openff_bytepol.training.dimer_files import read_dimers
-from openff_bytepol.training.labels.schema import write_table
-from openff_bytepol.training.targets.dimers import DIMERS
+from openff_bytepol.exceptions import DataError
+from openff_bytepol.training.config import DimerSource, TrainingConfig
+from openff_bytepol.training.datasets.files import import_file
+from openff_bytepol.training.datasets.readers import READERS
 
 logger = logging.getLogger(__name__)
 
@@ -22,19 +22,33 @@ def import_dimers(config: TrainingConfig) -> list[Path]:
     Raises
     ------
     DataError
-        If a file is missing, truncated or holds nothing usable.
+        If a file is missing, truncated or holds nothing usable, or the reader gives no dimers.
+    LabelLevelError
+        If a dimer is of a level that its source does not allow.
+    UnitError
+        If energies look like another unit's.
     """
+    used = Counter(source.reader for source in config.dimers)
     paths = []
     for source in config.dimers:
-        path = config.output_folder / "dimers" / f"{source.reader}.parquet"
+        name = source.reader if used[source.reader] == 1 else _name(source)
+        path = config.output_folder / "dimers" / f"{name}.parquet"
         if not path.exists():
-            found = read_dimers(
-                config.data_path(source.path), source.reader, source.exclude_subsets
+            if source.reader not in READERS or READERS[source.reader].kind != "dimers":
+                raise DataError(f"{source.path}: '{source.reader}' is not a reader of dimers")
+            report = import_file(
+                config.data_path(source.path),
+                source.reader,
+                path,
+                levels=source.levels,
+                exclude_subsets=source.exclude_subsets,
+                weight=source.weight,
             )
-            rows = [row | {"weight": source.weight} for row in found.rows]
-            write_table(rows, DIMERS, path)
-            report = {"kept": len(rows), "dropped": dict(found.dropped)}
-            path.with_suffix(".json").write_text(json.dumps(report, indent=2))
-            logger.info("%s: %s", source.path, report)
+            logger.info("%s: %s", source.path, report.to_dict())
         paths.append(path)
     return paths
+
+
+def _name(source: DimerSource) -> str:
+    """Name that tells several files of one reader apart."""
+    return f"{source.reader}-{Path(source.path).name.split('.')[0]}"

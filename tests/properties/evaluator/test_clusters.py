@@ -132,12 +132,25 @@ def test_modal_functions_run_tasks(modal_backend):
         modal_backend.submit_task(failing).result(60)
 
 
-def test_the_modal_function_can_be_sent(modal_backend, tmp_path):
+def test_the_modal_function_can_be_sent(tmp_path, monkeypatch):
+    modal = pytest.importorskip("modal")
     cloudpickle = pytest.importorskip("cloudpickle")
-    function = pickle.loads(cloudpickle.dumps(modal_backend._function.get_raw_f()))
-    resources = ComputeResources(1)
-    task = pack_task(double, 5, available_resources=resources)
-    result, changed = function(task, str(tmp_path), "working-data")
+    from openff_bytepol.properties.evaluator.modal_backend import ModalBackend
+
+    monkeypatch.chdir(tmp_path)
+    functions = []
+    register = modal.App.function
+
+    def recording(app, **options):
+        decorate = register(app, **options)
+        return lambda function: functions.append(function) or decorate(function)
+
+    monkeypatch.setattr(modal.App, "function", recording)
+    ModalBackend()
+    received = pickle.loads(cloudpickle.dumps(functions[0]))
+    task = pack_task(double, 5, available_resources=ComputeResources(1))
+    (tmp_path / "working-data").mkdir()
+    result, changed = received(task, str(tmp_path), "working-data")
     assert pickle.loads(result) == (10, 1)
     assert changed == []
 

@@ -234,6 +234,7 @@ def test_reweighting_to_the_same_force_field_changes_nothing(tmp_path, monkeypat
         storage.store_object(data, folder)
     schema = reweighting_schema(kind, n_effective_samples=1)
     entry = measured(kind, "O")
+    Path("again").mkdir()
     metadata = ReweightingLayer._get_workflow_metadata(
         "again", entry, str(tmp_path / "force-field.json"), [], storage, schema
     )

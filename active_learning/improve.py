@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import numpy as np
 
 from active_learning.context import Context, write_json
 from active_learning.dataset import Labels, read_replay, split_new
@@ -14,9 +16,15 @@ from active_learning.obtain import labels_folder, read_curated
 from active_learning.retrain import retrain
 from active_learning.stability import run_stability
 from active_learning.state import StoredModel
-from openff_bytepol.exceptions import CampaignError, OutputExistsError
+from openff_bytepol.exceptions import CampaignError, DataError, OutputExistsError
 from openff_bytepol.models.storage import read_model, save_model
+from openff_bytepol.nn.model import Model
 from openff_bytepol.smirnoff.writing import write_offxml
+from openff_bytepol.uncertainty.calibration import Calibration
+from openff_bytepol.uncertainty.make import make_calibration, sample_rows
+
+_CALIBRATION_DIMERS: Final = 1500
+_CALIBRATION_MOLECULES: Final = 150
 
 
 def train_candidate(context: Context, number: int) -> dict[str, Any]:
@@ -167,17 +175,40 @@ def promote(context: Context, sha256: str | None = None, *, force: bool = False)
         if read_model(target).sha256 != stored.sha256:
             raise OutputExistsError(f"{target} exists and holds another model; move it away")
     else:
-        _publish(context.load(stored), context.folder / stored.directory, target)
+        model = context.load(stored)
+        _publish(model, context.folder / stored.directory, target, _calibrate(context, stored))
     context.state.set_model(stored.sha256, "promoted", stored.gates)
     context.log(stored.round, f"promoted to {target}")
     return target
 
 
-def _publish(model: Any, source: Path, target: Path) -> None:
+def _calibrate(context: Context, stored: StoredModel) -> Calibration | None:
+    """Calibration on everything held out; None where that is too little."""
+    config, replay = context.config, read_replay(context.config)
+    labels = read_curated(context, stored.round)
+    new = split_new(labels, config.gates.holdout_fraction, config.seed)
+    held_out = replay["validation"] + replay["test"] + new["test"]
+    generator = np.random.default_rng(config.seed)
+    try:
+        return make_calibration(
+            context.load(stored),
+            sample_rows(held_out.dimers, _CALIBRATION_DIMERS, generator),
+            sample_rows(held_out.molecules, _CALIBRATION_MOLECULES, generator),
+            sorted((replay["train"] + new["train"]).smiles()),
+            {"campaign": config.name, "round": stored.round},
+        )
+    except (DataError, ValueError) as error:
+        context.log(stored.round, f"promoted without a calibration: {error}")
+        return None
+
+
+def _publish(model: Model, source: Path, target: Path, calibration: Calibration | None) -> None:
     """A copy with both force fields, whole or not at all."""
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     card = (source / "MODEL_CARD.md").read_text("utf-8")
     save_model(model, partial, card, name=target.name, overwrite=True)
+    if calibration is not None:
+        calibration.write(partial)
     os.replace(partial, target)
     for file, fixed in (("forcefield.offxml", False), ("forcefield-fixed.offxml", True)):
         write_offxml(target, target / file, fixed=fixed, overwrite=True)

@@ -109,8 +109,8 @@ def calibrate_model(
     )
     calibration = make_calibration(
         loaded,
-        _sample(held_dimers, max_dimers, generator),
-        _sample(held_molecules, max_molecules, generator),
+        sample_rows(held_dimers, max_dimers, generator),
+        sample_rows(held_molecules, max_molecules, generator),
         trained,
         {"training": config.name, "split": config.split.model_dump()},
     )
@@ -200,7 +200,8 @@ def _codes(model: Model, smiles: Sequence[str]) -> torch.Tensor:
     return torch.from_numpy(np.unique(np.concatenate(codes)))
 
 
-def _sample(rows: Rows, limit: int, generator: np.random.Generator) -> list[dict[str, Any]]:
+def sample_rows(rows: Rows, limit: int, generator: np.random.Generator) -> list[dict[str, Any]]:
+    """At most so many rows, drawn at random, in their order."""
     if len(rows) <= limit:
         return list(rows)
     return [rows[i] for i in sorted(generator.choice(len(rows), limit, replace=False))]

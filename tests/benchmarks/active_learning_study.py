@@ -1,19 +1,18 @@
 """Error against number of labels for four ways of choosing them, in retrospect.
 
-    BYTEPOL_REFERENCE_DATA=… python tests/benchmarks/active_learning_study.py --output study.json
+    python tests/benchmarks/active_learning_study.py --labels recipes/05-train-a-model/output
 
 Dimers whose monomer pairs the shipped model was not trained on (recipe 05's split) are divided
 by pair into a pool and a test set. The network's body stays; the last maps of its nonbonded
 heads start from the chemical priors and are refitted, linearised, to the labels bought so
 far (the published totals of the pool), with the ratio of prior to noise that has the largest
-evidence. The posterior variance of the same fit is the uncertainty. Ten seeds give bands.
+evidence. The posterior variance of the same fit is the uncertainty. Seeds (split, first labels) give bands.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,10 @@ from active_learning.config import AcquisitionConfig
 from active_learning.selection import Problem, rbf_kernel, select
 from active_learning.selection.kernels import median_length, standardized
 from openff_bytepol.models import load_model
-from openff_bytepol.training.dimer_files import read_dimers
+from openff_bytepol.training.labels.schema import read_table
 from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.splits import assign, pair_key
+from openff_bytepol.training.targets.dimers import DIMERS
 from openff_bytepol.uncertainty.laplace import last_layer_gradients
 
 SIZES = (20, 40, 80, 160, 320)
@@ -35,21 +35,23 @@ STRATEGIES = ("random", "uncertainty", "k_center", "vendi")
 RATIOS = np.logspace(-4, 4, 25)
 
 
-def load(data: Path, count: int, seed: int) -> list[dict[str, Any]]:
-    """Held-out dimers of both published sets, with ``pair``."""
-    rows = []
-    for name in ("ncia", "sapt10k"):
-        for row in read_dimers(data / f"data/dimers/{name}.xyz.gz", name, ("S22x5",)).rows:
-            pair = pair_key(canonical_smiles(row["smiles_a"]), canonical_smiles(row["smiles_b"]))
+def load(folder: Path, count: int, seed: int) -> list[dict[str, Any]]:
+    """Held-out dimers of recipe 05's converted sets, with ``pair``."""
+    rows, names = [], {}
+    for path in sorted((folder / "dimers").glob("*.parquet")):
+        for row in read_table(path, DIMERS):
+            for side in "ab":
+                names.setdefault(row[f"smiles_{side}"], canonical_smiles(row[f"smiles_{side}"]))
+            pair = pair_key(names[row["smiles_a"]], names[row["smiles_b"]])
             if assign(pair, 0.1, 8) != "train" and row["total"] < 5.0:
-                rows.append(row | {"pair": pair, "weight": 1.0})
+                rows.append(row | {"pair": pair})
     picks = np.random.default_rng(seed).permutation(len(rows))[:count]
     return [rows[i] for i in picks]
 
 
 def features(rows: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
     """Last-layer gradients and residuals of the model with heads at their priors."""
-    model = load_model("bytepol").member(0)
+    model = load_model("bytepol-0.1").member(0)
     network = model.network
     heads = [network.charge_volume.increment, network.charge_volume.volume]
     heads += network.nonbonded.logarithm.values()
@@ -90,7 +92,7 @@ def curve(
     length = median_length(vectors)
     config = AcquisitionConfig(strategy=strategy, cost_power=0.0)
     errors = []
-    for size in SIZES:
+    for size in [size for size in SIZES if size <= len(pool)]:
         while len(taken) < size:
             batch = min(20, size - len(taken))
             mean, covariance, _ = posterior(x[pool[taken]], y[pool[taken]])
@@ -115,13 +117,13 @@ def curve(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", default=os.environ.get("BYTEPOL_REFERENCE_DATA", "../shared"))
+    parser.add_argument("--labels", type=Path, default=Path("recipes/05-train-a-model/output"))
     parser.add_argument("--count", type=int, default=1600)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--output", type=Path, default=Path("study.json"))
     arguments = parser.parse_args()
     started = time.process_time()
-    rows = load(Path(arguments.data), arguments.count, 1)
+    rows = load(arguments.labels, arguments.count, 1)
     x, y = features(rows)
     x = x / np.sqrt((x**2).sum(1).mean())
     pairs = sorted({row["pair"] for row in rows})
@@ -148,7 +150,11 @@ def main() -> None:
         for name, values in found.items()
     }
     arguments.output.write_text(
-        json.dumps({"sizes": SIZES, "dimers": len(rows), "pairs": len(pairs)} | summary, indent=1)
+        json.dumps(
+            {"sizes": SIZES, "seeds": arguments.seeds, "dimers": len(rows), "pairs": len(pairs)}
+            | summary,
+            indent=1,
+        )
     )
     for name, values in summary.items():
         cells = [

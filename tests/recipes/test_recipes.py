@@ -34,6 +34,10 @@ def bytepol(folder: Path, *arguments: object) -> str:
     return run(folder, Path(sys.executable).parent / "bytepol", *arguments)
 
 
+def bytepol_al(folder: Path, *arguments: object) -> str:
+    return run(folder, Path(sys.executable).parent / "bytepol-al", *arguments)
+
+
 def test_parameterize(recipe):
     folder = recipe("01-parameterize")
     bytepol(folder, "parameterize", "molecules.csv", "--output", "parameters.json")
@@ -139,3 +143,35 @@ def test_electrolyte_conductivity(recipe):
     with (folder / "conductivity.csv").open(newline="") as handle:
         names = [row["property"] for row in csv.DictReader(handle)]
     assert {"density", "conductivity", "transference_numbers[[Li+]]"} <= set(names)
+
+
+def test_first_campaign_is_valid(recipe):
+    for name in ("11-first-campaign", "13-scheduled-campaign"):
+        found = json.loads(bytepol_al(recipe(name), "validate", "campaign.yaml", "--json"))
+        assert sum(found["pools"].values()) == 20
+        assert found["labeller"] == "teacher"
+
+
+@pytest.mark.slow
+def test_first_campaign(recipe):
+    pytest.importorskip("tblite")
+    folder = recipe("11-first-campaign")
+    campaign = folder / "campaign.yaml"
+    small = {
+        "rounds: 2": "rounds: 1",
+        "records: 400": "records: 40",
+        "mixtures: 4, copies: 5, steps: 60, per_mixture: 12": "mixtures: 1, copies: 2, steps: 10",
+        "epochs: 4": "epochs: 1",
+        "steps_per_epoch: 25": "steps_per_epoch: 2",
+        "liquids: [O, CCO], copies: 8, steps: 400": "liquids: [O], copies: 2, steps: 20",
+    }
+    text = campaign.read_text()
+    for full, toy in small.items():
+        assert full in text
+        text = text.replace(full, toy)
+    campaign.write_text(text)
+    bytepol_al(folder, "run", "campaign.yaml")
+    status = json.loads(bytepol_al(folder, "status", "campaign.yaml", "--json"))
+    assert status["jobs"]["dimer complete"] >= 1
+    assert status["models"][-1]["state"] in ("candidate", "rejected")
+    assert (folder / "first" / "report.html").stat().st_size > 10_000

@@ -31,6 +31,8 @@ _STARTS: Final = 50
 _RESAMPLES: Final = 200
 _BLOCK: Final = 5.0
 """Length of a bootstrap block in statistical inefficiencies."""
+_FEWEST_BLOCKS: Final = 4
+"""One block as long as the run would only rotate it, and every error would be zero."""
 
 
 @dataclass(frozen=True)
@@ -294,7 +296,7 @@ def _slowest(run: Mapping[str, Floats]) -> float:
 
 
 def _block_indices(length: int, block: int, random: np.random.Generator) -> Any:
-    block = min(block, length)
+    block = max(1, min(block, length // _FEWEST_BLOCKS))
     starts = random.integers(length, size=math.ceil(length / block))
     return ((starts[:, None] + np.arange(block)).ravel() % length)[:length]
 

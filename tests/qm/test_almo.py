@@ -191,15 +191,16 @@ def test_density_fitting_changes_terms_little() -> None:
 
 
 @pytest.mark.slow
-def test_vv10_is_dispersion() -> None:
-    """Water and chloride at the level of ByteFF-Pol's labels, against Q-Chem (kJ/mol)."""
-    chloride = Fragment(("Cl",), np.array([[-1.940555, 0.888176, -2.558508]]), -1)
-    level = Level(
-        "x", "almo-eda", "pyscf", "wb97m-v", "def2-tzvpd", grid=(99, 590), nonlocal_grid=(50, 194)
-    )
-    result = decompose([systems.WATER, chloride], level)
-    reference = "-51.5183 -36.5263 -72.8689 -51.6322 -7.8516 44.1942 -8.8958 -6.0962"
-    assert kilojoules(result) == pytest.approx(expected(reference), abs=0.05)
+def test_vv10_is_dispersion_and_consistent_with_the_scf() -> None:
+    """Charge transfer is the difference of PySCF's energy and that of `Functional`."""
+    neon = [Fragment(("Ne",), np.array([[0.0, 0.0, z]])) for z in (0.0, 3.1)]
+    grids = {"grid": (40, 194), "nonlocal_grid": (30, 110)}
+    with_vv10 = decompose(neon, Level("x", "almo-eda", "pyscf", "wb97m-v", "6-31g", **grids))
+    without = decompose(neon, Level("x", "almo-eda", "pyscf", "wb97m-d3bj", "6-31g", **grids))
+    assert -0.05 < with_vv10.charge_transfer < 1e-4
+    assert -0.5 < with_vv10.dispersion < -0.02
+    assert with_vv10.dispersion == pytest.approx(without.dispersion, abs=0.1)
+    assert with_vv10.electrostatics == pytest.approx(without.electrostatics, abs=0.01)
 
 
 def test_systems_that_cannot_be_decomposed_are_refused() -> None:

@@ -228,6 +228,9 @@ def reweighting_schema(
         )
     schema = property_type.default_reweighting_schema(n_effective_samples=n_effective_samples)
     _put_in_place(schema.workflow_schema)
+    for protocol in walk(schema.workflow_schema.protocol_schemas):
+        if protocol.type == "ReweightObservable":  # its other errors are those of pymbar 3
+            protocol.inputs[".bootstrap_uncertainties"] = True
     return schema
 
 

@@ -173,7 +173,8 @@ class _Vendi:
     def __init__(self, problem: Problem, order: float) -> None:
         self._kernel = problem.kernel
         self._order = order
-        self._chosen = problem.known_kernel.reshape([problem.known.shape[1]] * 2)
+        size = problem.known.shape[1]
+        self._chosen: FloatArray = problem.known_kernel.reshape(size, size)
         self._cross = problem.known
 
     def gains(self, options: NDArray[Any], weights: FloatArray) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -105,9 +106,12 @@ def _vaporization(legs: Legs) -> PropertyEstimate:
 
 
 def _diffusion(legs: Legs) -> PropertyEstimate | Estimates:
-    """Corrected for the size of the box where a viscosity is estimated too."""
+    """Corrected for the size of the box where a viscosity can be estimated too."""
     run = _transport(legs)
-    viscosity = None if legs.stress is None else green_kubo_viscosity(legs.stress)
+    viscosity = None
+    if legs.stress is not None:
+        with suppress(PropertyError):
+            viscosity = green_kubo_viscosity(legs.stress)
     found = {
         name: self_diffusion(run, component=i, viscosity=viscosity)
         for i, name in enumerate(run.names)

@@ -200,6 +200,8 @@ class GateConfig(_Section):
     """Elsewhere the mean error may rise by this fraction, with the confidence below."""
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
     bootstrap: AtLeastOne = 2000
+    min_groups: AtLeastOne = 8
+    """Molecules or pairs below which a set cannot show an improvement."""
     holdout_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
     """Of each round's labels (by molecule), kept from training for the set ``new``."""
     stability: StabilityConfig | None = StabilityConfig()

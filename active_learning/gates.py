@@ -69,7 +69,8 @@ def compare(
     """Judge one set by a paired bootstrap.
 
     ``better`` needs the upper end of the interval of new - old below 0, ``not worse`` below
-    ``tolerance`` times the old error.
+    ``tolerance`` times the old error. Sets of fewer than ``min_groups`` groups show nothing
+    but that.
 
     Raises
     ------
@@ -79,7 +80,8 @@ def compare(
     if old.groups != new.groups:
         raise ValueError(f"{name}: the two models cover different items")
     low, high, n_groups = paired_interval(old, new, config, seed=seed)
-    required = "better" if name in config.better else "not worse"
+    conclusive = n_groups >= config.min_groups
+    required = "better" if name in config.better and conclusive else "not worse"
     before, after = float(old.values.mean()), float(new.values.mean())
     limit = 0.0 if required == "better" else config.tolerance * before
     passed = high < limit or (required == "not worse" and after <= before)

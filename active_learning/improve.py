@@ -98,8 +98,12 @@ def judge_candidate(context: Context, number: int) -> dict[str, Any]:
     ]
     comparisons = judge_model(context.load(parent), context.load(stored), held_out, config)
     reasons = [f"{c.name} ({c.quantity}): {c.reason}" for c in comparisons if not c.passed]
-    missing = set(config.gates.better) - {c.name for c in comparisons}
-    reasons += [f"set '{name}' has no data, but must improve" for name in sorted(missing)]
+    missing = set(config.gates.better) - {c.name for c in comparisons if c.required == "better"}
+    reasons += [
+        f"set '{name}' must improve, and has fewer than {config.gates.min_groups} molecules or "
+        "pairs to show it"
+        for name in sorted(missing)
+    ]
     force_field = write_offxml(folder / "model", folder / "candidate.offxml", overwrite=True)
     runs = run_stability(force_field, config.gates.stability) if config.gates.stability else []
     reasons += [f"unstable: {run.smiles}: {run.reason}" for run in runs if not run.passed]

@@ -57,6 +57,16 @@ def test_repeated_items_are_no_new_evidence():
     assert repeated.high - repeated.low == pytest.approx(single.high - single.low, rel=0.05)
 
 
+def test_few_groups_show_no_improvement():
+    old = Errors(["a", "a", "b"], np.array([1.0, 1.1, 0.9]))
+    new = Errors(["a", "a", "b"], np.array([0.5, 0.6, 0.4]))
+    found = compare("new", "dimers", old, new, GateConfig(), seed=1)
+    assert found.required == "not worse"
+    assert found.passed
+    found = compare("new", "dimers", old, new, GateConfig(min_groups=2), seed=1)
+    assert found.required == "better"
+
+
 def test_models_must_cover_the_same():
     with pytest.raises(ValueError, match="different items"):
         compare("new", "dimers", errors(), Errors(["a"], np.ones(1)), GateConfig(), seed=1)

@@ -91,13 +91,13 @@ def test_response_rows_fit_their_schemas(tmp_path: Path) -> None:
     pytest.importorskip("pyscf")
     settings = ResponseConfig(functional="hf", basis="sto-3g", n_conformers=1, relaxation_steps=5)
     response, potential = responses.label(PoolEntry("O", "extra"), settings)
-    made = provenance("PySCF", settings.level)
+    made = provenance("PySCF", settings.level, settings=settings)
     write_table([response], RESPONSES, tmp_path / "r.parquet", made)
     write_table([potential], POTENTIALS, tmp_path / "p.parquet", made)
     assert len(read_table(tmp_path / "r.parquet", RESPONSES)[0]["polarizability"]) == 9
     found = read_provenance(tmp_path / "p.parquet")
     assert found["level"] == "HF/sto-3g (density fitting)"
-    assert {"program version", "command", "date"} <= found.keys()
+    assert {"program version", "command", "date", "settings sha256"} <= found.keys()
     with pytest.raises(DataError, match="lacks one of its elements"):
         responses.label(PoolEntry("[Na+]", "extra"), settings)
 

@@ -97,7 +97,7 @@ def make_decompositions(
             continue
         rows = label(job, settings, decompose)
         program, version = ("Psi4", psi4.version()) if _is_sapt(settings) else ("PySCF", None)
-        write_table(rows, DIMERS, path, provenance(program, settings.level, version))
+        write_table(rows, DIMERS, path, provenance(program, settings.level, version, settings))
     return paths
 
 

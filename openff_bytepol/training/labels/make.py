@@ -91,6 +91,7 @@ def make_molecules(
     size = config.labels.chunk_size
     chunks = _chunks("named", named_entries(config), size)
     chunks |= _chunks("pool", pool_entries(config)[: config.labels.max_molecules], size)
+    made = provenance("Auto3D", "AIMNet2 (wB97M-D3)", settings=config.labels)
     paths = []
     for name, chunk in track(list(chunks.items())[worker::n_workers], description="labels"):
         path = config.labels_folder / f"{name}.parquet"
@@ -98,7 +99,7 @@ def make_molecules(
         if path.exists() and not overwrite:
             continue
         rows = [row for entry in chunk if (row := _try_label(entry, config.labels)) is not None]
-        write_table(rows, MOLECULES, path, provenance("Auto3D", "AIMNet2 (wB97M-D3)"))
+        write_table(rows, MOLECULES, path, made)
     return paths
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import shlex
 import sys
@@ -11,13 +12,19 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from pydantic import BaseModel
 
 from openff_bytepol.exceptions import DataError
 
 _PREFIX = "provenance."
 
 
-def provenance(program: str, level: str, program_version: str | None = None) -> dict[str, str]:
+def provenance(
+    program: str,
+    level: str,
+    program_version: str | None = None,
+    settings: BaseModel | None = None,
+) -> dict[str, str]:
     """Program, versions, level, command and date of labels made now.
 
     Parameters
@@ -28,9 +35,11 @@ def provenance(program: str, level: str, program_version: str | None = None) -> 
         Level of theory.
     program_version
         Version of an external program.
+    settings
+        What the labels were made with; its SHA-256 is kept.
     """
     command = [Path(sys.argv[0]).name, *sys.argv[1:]]
-    return {
+    made = {
         "program": program,
         "program version": program_version or _installed(program),
         "openff-bytepol version": _installed("openff-bytepol"),
@@ -39,6 +48,9 @@ def provenance(program: str, level: str, program_version: str | None = None) -> 
         "command": shlex.join(command),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    if settings is not None:
+        made["settings sha256"] = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
+    return made
 
 
 def read_provenance(path: Path) -> dict[str, str]:

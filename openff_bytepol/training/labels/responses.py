@@ -64,7 +64,7 @@ def make_responses(
         if path.exists() and not overwrite:
             continue
         pairs = [p for e in entries[start : start + size] if (p := _try(e, settings)) is not None]
-        made = provenance("PySCF", settings.level)
+        made = provenance("PySCF", settings.level, settings=settings)
         potentials = path.parent.with_name("potentials") / path.name
         write_table([pair[1] for pair in pairs], POTENTIALS, potentials, made)
         write_table([pair[0] for pair in pairs], RESPONSES, path, made)

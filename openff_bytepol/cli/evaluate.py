@@ -22,46 +22,79 @@ app = typer.Typer(
     cls=ErrorReportingGroup, no_args_is_help=True, help="Compare a model with reference energies."
 )
 
+OpenMMOption = Annotated[
+    int,
+    typer.Option(help="How many entries to compute through OpenMM, too, as a check.", min=0),
+]
 PlotOption = Annotated[Path | None, typer.Option("--plot", help="PNG file with parity plots.")]
 
 
 @app.command("dimers")
 def dimers(
-    file: Annotated[Path, typer.Argument(help="Extended XYZ file of dimers, may be gzipped.")],
+    file: Annotated[
+        Path, typer.Argument(help="Extended XYZ file of dimers, may be gzipped, or Parquet.")
+    ],
     layout: Annotated[
         Literal["ncia", "sapt10k"], typer.Option(help="Names of the fields in comment lines.")
     ] = "ncia",
     model: ModelOption = "bytepol",
+    through_openmm: OpenMMOption = 8,
     plot: PlotOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Interaction energies by component against SAPT, mean absolute errors by subset."""
+    """Interaction energies by component against a decomposition, errors by subset."""
     from openff_bytepol.interop.outputs import check_absent
     from openff_bytepol.models import load_model
     from openff_bytepol.training.dimer_files import read_dimers
     from openff_bytepol.training.evaluate import COMPONENTS, evaluate_dimers
-    from openff_bytepol.training.report import plot_parity
+    from openff_bytepol.training.labels.schema import read_table
+    from openff_bytepol.training.openmm_check import check_dimers
+    from openff_bytepol.training.plots import plot_parity
+    from openff_bytepol.training.targets.dimers import DIMERS
 
     check_absent([] if plot is None else [plot], overwrite=force)
-    read = read_dimers(file, layout)
-    errors = evaluate_dimers(load_model(model), read.rows)
+    dropped: dict[str, int] = {}
+    if file.suffix == ".parquet":
+        rows = read_table(file, DIMERS)
+    else:
+        read = read_dimers(file, layout)
+        rows, dropped = read.rows, dict(read.dropped)
+    errors = evaluate_dimers(load_model(model), rows)
+    difference = check_dimers(errors.rows, errors.parameters, through_openmm)
     if plot is not None:
         plot_parity(errors, plot)
-    groups = errors.by(lambda row: str(row["subset"]))
-    groups["all"] = errors.mean_absolute() | {"n": len(errors.rows)}
+    statistics = {
+        "mean_absolute_error": errors.mean_absolute,
+        "root_mean_square_error": errors.root_mean_square,
+        "mean_signed_error": errors.mean_signed,
+    }
+    summary = {
+        name: errors.by(lambda row: str(row["subset"]), statistic)
+        | {"all": statistic() | {"n": len(errors.rows)}}
+        for name, statistic in statistics.items()
+    }
     if as_json:
-        left_out = {"unusable": dict(read.dropped), "refused": errors.refused}
-        print_json({"unit": "kcal/mol", "mean_absolute_error": groups, "left_out": left_out})
+        details = {
+            "levels": sorted({str(row["level"]) for row in errors.rows}),
+            "openmm": {"n": through_openmm, "largest_difference": difference},
+            "left_out": {"unusable": dropped, "refused": errors.refused},
+        }
+        print_json({"unit": "kcal/mol", **details, **summary})
         return
+    groups = summary["mean_absolute_error"]
     table = Table("MAE, kcal/mol", "n", *COMPONENTS)
     for name, row in groups.items():
         table.add_row(name, str(row["n"]), *(f"{row[c]:.2f}" for c in COMPONENTS))
     console.print(table)
+    for name in ("root_mean_square_error", "mean_signed_error"):
+        values = ", ".join(f"{c} {summary[name]['all'][c]:.2f}" for c in COMPONENTS)
+        console.print(f"{name.replace('_', ' ')}, all: {values}")
     console.print(
-        f"left out: {sum(read.dropped.values())} unusable dimers, "
+        f"left out: {sum(dropped.values())} unusable dimers, "
         f"{len(errors.refused)} molecules outside the model"
     )
+    _print_difference(difference, through_openmm)
     print_files([] if plot is None else [plot])
 
 
@@ -69,24 +102,31 @@ def dimers(
 def torsions(
     file: Annotated[Path, typer.Argument(help="JSON file of torsion scans.")],
     model: ModelOption = "bytepol",
+    through_openmm: OpenMMOption = 4,
     as_json: JsonOption = False,
 ) -> None:
     """Relative energies along torsions, RMSE of every molecule and method."""
     from openff_bytepol.models import load_model
-    from openff_bytepol.training.evaluate import evaluate_torsions
+    from openff_bytepol.training.evaluate import evaluate_torsions, predict_molecules
+    from openff_bytepol.training.openmm_check import check_torsions
     from openff_bytepol.training.references import read_torsion_scans
     from openff_bytepol.training.report import torsion_summary
 
-    rows = evaluate_torsions(load_model(model), read_torsion_scans(file))
+    loaded, scans = load_model(model), read_torsion_scans(file)
+    rows = evaluate_torsions(loaded, scans)
     summary = torsion_summary(rows)
+    parameters, _ = predict_molecules(loaded, (s.mapped_smiles for s in scans[:through_openmm]))
+    difference = check_torsions(scans, parameters, through_openmm)
     if as_json:
-        print_json({"unit": "kcal/mol", "molecules": rows, "mean_rmse": summary})
+        checked = {"n": through_openmm, "largest_difference": difference}
+        print_json({"unit": "kcal/mol", "openmm": checked, "molecules": rows, "mean_rmse": summary})
         return
     table = Table("mean RMSE, kcal/mol", *(key for key in summary if key != "refused"))
     for method in summary["neutral"]:
         values = (summary[group].get(method) for group in ("neutral", "ions"))
         table.add_row(method, *(_number(value) for value in values))
     console.print(table)
+    _print_difference(difference, through_openmm)
 
 
 @app.command("eda")
@@ -168,6 +208,11 @@ def projection(
             table.add_row(comparison.name, *torsions, with_whom, *found)
     console.print(table)
     print_files([] if plot is None else [plot])
+
+
+def _print_difference(difference: float, count: int) -> None:
+    if count:
+        console.print(f"{count} of them through OpenMM: within {difference:.1e} kcal/mol of torch")
 
 
 def _number(value: float | None) -> str:

@@ -46,6 +46,22 @@ def labels(
 
 def train(
     config: ConfigArgument,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Model to start from: a name or a directory.")
+    ] = None,
+    freeze: Annotated[
+        list[str] | None,
+        typer.Option(help="Part of the network to keep as it is, e.g. transformer; repeatable."),
+    ] = None,
+    members: Annotated[
+        int | None, typer.Option(help="Members of the ensemble.", min=1, show_default=False)
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda or cuda:1.", show_default=False)
+    ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write event files for TensorBoard.")
+    ] = False,
     resume: ResumeOption = True,
     force: ForceOption = False,
     as_json: JsonOption = False,
@@ -53,7 +69,15 @@ def train(
     """Train a model; an interrupted run goes on where it stopped."""
     from openff_bytepol.training.run import train as run_training
 
-    _print_folder(run_training(config, resume=resume, overwrite=force), as_json)
+    wanted = {
+        "start": start,
+        "freeze": tuple(freeze) if freeze else None,
+        "n_members": members,
+        "device": device,
+        "tensorboard": tensorboard or None,
+    }
+    changes = {name: value for name, value in wanted.items() if value is not None}
+    _print_folder(run_training(config, resume=resume, overwrite=force, changes=changes), as_json)
 
 
 def _print_folder(folder: Path, as_json: bool) -> None:

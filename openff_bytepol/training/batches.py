@@ -1,8 +1,12 @@
-"""Which items every batch holds: endless shuffled passes that follow from a seed."""
+"""Which items every batch holds, and how a batch gets to its device."""
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
+from typing import Any
+
+import torch
 
 from openff_bytepol.training.targets.base import Target
 
@@ -33,3 +37,15 @@ class Passes:
             number, place = divmod(start + len(items), self._size)
             items += self._order(number)[place : place + count - len(items)]
         return items
+
+
+def to_device(value: Any, device: str | torch.device) -> Any:
+    """The same on a device: tensors, what has a ``to``, and dataclasses and dicts of them."""
+    if isinstance(value, torch.Tensor) or hasattr(value, "to"):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {key: to_device(item, device) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        moved = {f.name: to_device(getattr(value, f.name), device) for f in fields(value)}
+        return replace(value, **moved)
+    return value

@@ -77,7 +77,15 @@ def load_parameters(module: nn.Module, values: dict[str, Tensor]) -> None:
 
 def fingerprint(config: TrainingConfig) -> str:
     """SHA-256 of everything in a configuration that changes the result of training."""
-    neutral = {"checkpoint_seconds", "device", "card", "evaluation", "reference_data", "output"}
+    neutral = {
+        "checkpoint_seconds",
+        "device",
+        "tensorboard",
+        "card",
+        "evaluation",
+        "reference_data",
+        "output",
+    }
     text = json.dumps(config.model_dump(mode="json", exclude=neutral), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -61,6 +62,7 @@ class LabelConfig(_Section):
     responses: ResponseConfig | None = None
     decompositions: DecompositionConfig | None = None
     checks: CheckConfig | None = None
+    contacts: ContactConfig | None = None
 
 
 class DimerSource(_Section):
@@ -160,20 +162,25 @@ class TrainingConfig(_Section):
     """Model to start from: a name or a folder; its configuration then counts."""
     freeze: tuple[str, ...] = ()
     """Parts of the network that stay as they are, such as ``transformer``."""
-    n_members: Annotated[int, Field(ge=1)] = 1
+    n_members: Annotated[int, Field(ge=1)] | None = None
+    """Members of the ensemble; default: those of ``start``, or one."""
     seed: int = 1
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.995
     gradient_clip: Positive = 5.0
     weight_decay: Annotated[float, Field(ge=0.0)] = 1e-5
     checkpoint_seconds: Positive = 120.0
     device: str = "cpu"
+    tensorboard: bool = False
+    """Write event files for TensorBoard beside ``metrics.jsonl``."""
     card: str | None = None
     """Markdown file that becomes the model card, relative to this file."""
 
     _folder: Path = PrivateAttr(default=Path("."))
 
     def data_path(self, path: str) -> Path:
-        """A file of the reference data."""
+        """A file beside the configuration, or else of the reference data."""
+        if self.beside(path).is_file():
+            return self.beside(path)
         root = os.environ.get(DATA_VARIABLE)
         return (Path(root) if root else self._folder / self.reference_data) / path
 
@@ -190,8 +197,15 @@ class TrainingConfig(_Section):
         return self.output_folder / "labels"
 
 
-def load_config(path: str | Path) -> TrainingConfig:
+def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> TrainingConfig:
     """Read and check a training configuration.
+
+    Parameters
+    ----------
+    path
+        YAML file.
+    changes
+        Fields that replace those of the file.
 
     Raises
     ------
@@ -202,7 +216,8 @@ def load_config(path: str | Path) -> TrainingConfig:
     if not path.is_file():
         raise DataError(f"{path}: no such configuration")
     try:
-        config = TrainingConfig.model_validate(yaml.safe_load(path.read_text()))
+        values = yaml.safe_load(path.read_text()) or {}
+        config = TrainingConfig.model_validate({**values, **(changes or {})})
     except (ValidationError, yaml.YAMLError) as error:
         raise DataError(f"{path}: {error}") from error
     config._folder = path.resolve().parent

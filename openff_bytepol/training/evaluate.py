@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -48,24 +48,47 @@ class DimerErrors:
     reference: dict[str, FloatArray]
     refused: dict[str, str]
     """Molecules the model does not cover, with the reason."""
+    parameters: dict[str, ParameterSet]
+    """Of every covered molecule, by mapped SMILES."""
 
     def mean_absolute(self, chosen: NDArray[np.bool_] | None = None) -> dict[str, float]:
         """Mean absolute error of each component, over some dimers or all.
 
         Dimers without a reference for a component do not count; NaN where none has one.
         """
-        mask = np.ones(len(self.rows), dtype=bool) if chosen is None else chosen
-        return {
-            name: _mean_known(np.abs(self.predicted[name] - self.reference[name])[mask])
-            for name in COMPONENTS
-        }
+        return self._summary(chosen, np.abs, lambda mean: mean)
 
-    def by(self, key: Callable[[dict[str, Any]], str]) -> dict[str, dict[str, float]]:
-        """Mean absolute errors of groups of dimers, with their number as ``n``."""
+    def mean_signed(self, chosen: NDArray[np.bool_] | None = None) -> dict[str, float]:
+        """Mean of prediction minus reference, like `mean_absolute`."""
+        return self._summary(chosen, lambda errors: errors, lambda mean: mean)
+
+    def root_mean_square(self, chosen: NDArray[np.bool_] | None = None) -> dict[str, float]:
+        """Root mean square error, like `mean_absolute`."""
+        return self._summary(chosen, np.square, np.sqrt)
+
+    def by(
+        self,
+        key: Callable[[dict[str, Any]], str],
+        statistic: Callable[..., dict[str, float]] | None = None,
+    ) -> dict[str, dict[str, float]]:
+        """A statistic of groups of dimers, `mean_absolute` by default, with their number ``n``."""
+        summarize = statistic or self.mean_absolute
         groups = np.array([key(row) for row in self.rows])
         return {
-            str(group): self.mean_absolute(groups == group) | {"n": int((groups == group).sum())}
+            str(group): summarize(groups == group) | {"n": int((groups == group).sum())}
             for group in sorted(set(groups))
+        }
+
+    def _summary(
+        self,
+        chosen: NDArray[np.bool_] | None,
+        before: Callable[[FloatArray], FloatArray],
+        after: Callable[[float], float],
+    ) -> dict[str, float]:
+        mask = np.ones(len(self.rows), dtype=bool) if chosen is None else chosen
+        return {
+            name: float(after(_mean_known(before((self.predicted[name] - reference)[mask]))))
+            for name, reference in self.reference.items()
         }
 
 
@@ -116,7 +139,7 @@ def evaluate_dimers(model: Model, rows: Sequence[dict[str, Any]]) -> DimerErrors
         for name, parts in COMPONENTS.items()
     }
     predicted = {name: np.concatenate(values or [np.empty(0)]) for name, values in pieces.items()}
-    return DimerErrors(kept, predicted, reference, refused)
+    return DimerErrors(kept, predicted, reference, refused, parameters)
 
 
 def _place(
@@ -130,6 +153,43 @@ def _place(
         torch.cat(coordinates),
         torch.repeat_interleave(torch.arange(len(rows)), sizes),
     )
+
+
+class TorsionProfile(NamedTuple):
+    """Energies along one torsion, kcal/mol, each with its own zero."""
+
+    smiles: str
+    charge: int
+    angles: FloatArray
+    """degrees"""
+    reference: FloatArray
+    predicted: FloatArray
+
+    @property
+    def rmse(self) -> float:
+        """Root mean square error, kcal/mol, means removed."""
+        return float(np.std(self.predicted - self.reference))
+
+
+def torsion_profiles(model: Model, scans: Sequence[TorsionScan]) -> list[TorsionProfile]:
+    """Profiles of the scans whose molecules the model covers."""
+    parameters, _ = predict_molecules(model, (scan.mapped_smiles for scan in scans))
+    return [
+        TorsionProfile(
+            scan.mapped_smiles,
+            scan.charge,
+            scan.angles,
+            scan.energies["reference"],
+            _energies(parameters[scan.mapped_smiles], scan),
+        )
+        for scan in scans
+        if scan.mapped_smiles in parameters
+    ]
+
+
+def _energies(parameters: ParameterSet, scan: TorsionScan) -> FloatArray:
+    total: FloatArray = energy(parameters, torch.from_numpy(scan.coordinates)).total.numpy()
+    return total[..., 0]
 
 
 def evaluate_torsions(model: Model, scans: Sequence[TorsionScan]) -> list[dict[str, Any]]:
@@ -148,8 +208,8 @@ def evaluate_torsions(model: Model, scans: Sequence[TorsionScan]) -> list[dict[s
         if scan.mapped_smiles in refused:
             results.append(row | {"refused": refused[scan.mapped_smiles]})
             continue
-        predicted = energy(parameters[scan.mapped_smiles], torch.from_numpy(scan.coordinates))
-        energies = scan.energies | {"bytepol": predicted.total.squeeze(-1).numpy()}
+        predicted = _energies(parameters[scan.mapped_smiles], scan)
+        energies = scan.energies | {"bytepol": predicted}
         reference = energies.pop("reference")
         results.append(row | {m: float(np.std(e - reference)) for m, e in energies.items()})
     return results

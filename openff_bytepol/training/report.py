@@ -17,8 +17,19 @@ from openff_bytepol.training.evaluate import (
     evaluate_dimers,
     evaluate_response,
     evaluate_torsions,
+    torsion_profiles,
 )
+from openff_bytepol.training.groups import functional_groups
+from openff_bytepol.training.html import Picture, write_html
+from openff_bytepol.training.metrics import read_metrics
 from openff_bytepol.training.moments import read_responses
+from openff_bytepol.training.plots import (
+    plot_curves,
+    plot_groups,
+    plot_losses,
+    plot_parity,
+    plot_torsions,
+)
 from openff_bytepol.training.references import read_torsion_scans
 from openff_bytepol.training.targets.base import Target
 from openff_bytepol.training.targets.dimers import DimerTarget
@@ -35,7 +46,7 @@ def write_report(
 ) -> str:
     """Evaluate on held-out dimers and the benchmark files that are present.
 
-    Writes ``report.json`` and, with dimers, ``parity.png`` into ``folder``.
+    Writes ``report.json``, ``report.html`` and the plots in it into ``folder``.
 
     Returns
     -------
@@ -50,19 +61,48 @@ def write_report(
             for name, target in targets.items()
         },
     }
+    pictures = _loss_pictures(folder)
     dimers = targets.get("dimers")
     if isinstance(dimers, DimerTarget) and dimers.size("test"):
         errors = evaluate_dimers(model, dimers.rows("test"))
         report["dimers"] = _dimer_summary(errors)
-        plot_parity(errors, folder / "parity.png")
+        pictures += _dimer_pictures(errors, report["dimers"], folder)
     torsions = config.data_path(config.evaluation.torsions)
     if torsions.is_file():
-        report["torsions"] = torsion_summary(evaluate_torsions(model, read_torsion_scans(torsions)))
+        scans = read_torsion_scans(torsions)
+        report["torsions"] = torsion_summary(evaluate_torsions(model, scans))
+        plot_torsions(torsion_profiles(model, scans), folder / "torsions.png")
+        caption = "Points: reference. Lines: model. RMSE in the title."
+        pictures.append(Picture("Torsion profiles", caption, folder / "torsions.png"))
     responses = config.data_path(config.evaluation.gscdb)
     if responses.is_file():
         report["response"] = response_summary(evaluate_response(model, read_responses(responses)))
     (folder / "report.json").write_text(json.dumps(_finite(report), indent=2))
-    return _markdown(report)
+    text = _markdown(report)
+    write_html(folder / "report.html", config.name, text, pictures)
+    return text
+
+
+def _loss_pictures(folder: Path) -> list[Picture]:
+    records = read_metrics(folder)
+    if not records:
+        return []
+    plot_losses(records, folder / "losses.png")
+    caption = "Sum of the parts of each target's loss, by epoch; stages follow one another."
+    return [Picture("Losses", caption, folder / "losses.png")]
+
+
+def _dimer_pictures(errors: DimerErrors, summary: dict[str, Any], folder: Path) -> list[Picture]:
+    plot_parity(errors, folder / "parity.png")
+    plot_groups(summary["functional_groups"], folder / "groups.png")
+    pictures = [
+        Picture("Dimers by component", "Held-out pairs of molecules.", folder / "parity.png"),
+        Picture("Dimers by functional group", "Held-out pairs.", folder / "groups.png"),
+    ]
+    if plot_curves(errors, folder / "curves.png"):
+        caption = "Held-out pairs. Points: reference total. Lines: model."
+        pictures.append(Picture("Dimer curves", caption, folder / "curves.png"))
+    return pictures
 
 
 def is_charged(row: dict[str, Any]) -> bool:
@@ -89,7 +129,21 @@ def _dimer_summary(errors: DimerErrors) -> dict[str, Any]:
             if mask.any()
         },
         "subsets": errors.by(lambda row: str(row["subset"])),
+        "functional_groups": _by_functional_group(errors),
     }
+
+
+def _by_functional_group(errors: DimerErrors) -> dict[str, dict[str, float]]:
+    """Mean absolute errors of the dimers in which a molecule has the group."""
+    groups = [
+        {*functional_groups(row["smiles_a"]), *functional_groups(row["smiles_b"])}
+        for row in errors.rows
+    ]
+    found = {}
+    for name in sorted(set().union(*groups)):
+        mask = np.array([name in group for group in groups])
+        found[name] = errors.mean_absolute(mask) | {"n": int(mask.sum())}
+    return found
 
 
 def torsion_summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -118,26 +172,6 @@ def response_summary(rows: list[dict[str, float | str]]) -> dict[str, float]:
         summary[f"{name}_{key}"] = float(unit * np.abs(deviation).mean())
         summary[f"{name}_signed"] = float(unit * deviation.mean())
     return summary
-
-
-def plot_parity(errors: DimerErrors, path: Path) -> None:
-    """Predicted against reference components of dimers, one panel each."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(2, 3, figsize=(11, 7))
-    for axis, name in zip(axes.flat, COMPONENTS, strict=True):
-        reference, predicted = errors.reference[name], errors.predicted[name]
-        axis.plot(reference, predicted, ".", markersize=2, alpha=0.4)
-        limits = [float(np.nanmin(reference)), float(np.nanmax(reference))]
-        axis.plot(limits, limits, "k-", linewidth=0.7)
-        error = errors.mean_absolute()[name]
-        axis.set(title=f"{name}: MAE {error:.2f}", xlabel="reference, kcal/mol", ylabel="model")
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
 
 
 def _finite(value: Any) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from openff_bytepol.exceptions import OutputExistsError
 from openff_bytepol.models import save_model
@@ -14,7 +16,13 @@ from openff_bytepol.training.start import initial_model
 from openff_bytepol.training.trainer import Trainer
 
 
-def train(config_path: str | Path, *, resume: bool = True, overwrite: bool = False) -> Path:
+def train(
+    config_path: str | Path,
+    *,
+    resume: bool = True,
+    overwrite: bool = False,
+    changes: Mapping[str, Any] | None = None,
+) -> Path:
     """Train a model by a configuration; an interrupted run goes on where it stopped.
 
     Parameters
@@ -25,12 +33,14 @@ def train(config_path: str | Path, *, resume: bool = True, overwrite: bool = Fal
         Go on from the checkpoint, if there is one.
     overwrite
         Discard an earlier run of this configuration and its model.
+    changes
+        Fields of the configuration to set otherwise, such as ``start`` and ``freeze``.
 
     Returns
     -------
     Path
         Folder of the model, ``<output>/<name>``; the checkpoint, ``metrics.jsonl``,
-        ``report.json`` and ``parity.png`` lie in ``<output>/run``.
+        ``report.json``, ``report.html`` and its plots lie in ``<output>/run``.
 
     Raises
     ------
@@ -42,7 +52,7 @@ def train(config_path: str | Path, *, resume: bool = True, overwrite: bool = Fal
     NonFiniteLossError
         If a loss becomes NaN or infinite; the checkpoint is kept.
     """
-    config = load_config(config_path)
+    config = load_config(config_path, changes)
     folder, result = config.output_folder / "run", config.output_folder / config.name
     checkpoint = folder / "checkpoint.pt"
     if overwrite:

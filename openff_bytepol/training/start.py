@@ -59,7 +59,7 @@ def _untrained(config: TrainingConfig) -> Model:
         settings = ModelConfig.model_validate(config.model)
     except ValidationError as error:
         raise DataError(f"{config.name}: `model`: {error}") from error
-    return Model(settings, n_members=config.n_members, name=config.name, seed=config.seed)
+    return Model(settings, n_members=config.n_members or 1, name=config.name, seed=config.seed)
 
 
 def _started(config: TrainingConfig, start: str) -> Model:
@@ -69,7 +69,8 @@ def _started(config: TrainingConfig, start: str) -> Model:
     beside = config.beside(start)
     path = beside if beside.is_dir() else find_model(start)
     base = copy.deepcopy(load_model(path))
-    members = [base.member(i % base.n_members) for i in range(config.n_members)]
+    count = config.n_members or base.n_members
+    members = [base.member(i % base.n_members) for i in range(count)]
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(config.seed)
         for member in members[base.n_members :]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from openff_bytepol.exceptions import NonFiniteLossError, PolarizationCatastropheError
 from openff_bytepol.nn.model import Model
-from openff_bytepol.training.batches import Passes
+from openff_bytepol.training.batches import Passes, to_device
 from openff_bytepol.training.checkpoint import (
     MovingAverage,
     load_checkpoint,
@@ -25,6 +25,7 @@ from openff_bytepol.training.checkpoint import (
 )
 from openff_bytepol.training.checkpoint import Progress as Position
 from openff_bytepol.training.config import StageConfig, TrainingConfig
+from openff_bytepol.training.metrics import MetricsLog
 from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.base import Target
 
@@ -60,13 +61,13 @@ class Trainer:
         self.model = model.to(config.device)
         self.targets = targets
         self.checkpoint = folder / "checkpoint.pt"
-        self._metrics = folder / "metrics.jsonl"
         self._position = Position()
         self._average = MovingAverage(model, config.ema_decay)
         self._optimizer = self._make_optimizer()
         self._saved = time.monotonic()
         self._streams: dict[tuple[str, int], Passes] = {}
         folder.mkdir(parents=True, exist_ok=True)
+        self._metrics = MetricsLog(folder, tensorboard=config.tensorboard)
 
     def run(self, *, resume: bool = True, stop_after: int | None = None) -> Model:
         """Train to the end, or for ``stop_after`` further steps.
@@ -83,7 +84,7 @@ class Trainer:
         """
         if resume and self.checkpoint.exists():
             self._restore()
-        with _progress_bar() as bar:
+        with _progress_bar() as bar, closing(self._metrics):
             while self._position.stage < len(self.config.stages):
                 stop_after = self._run_stage(bar, stop_after)
                 if stop_after == 0:
@@ -133,7 +134,7 @@ class Trainer:
             size = self._batch_size(stage, name)
             seed = self._seed(name)
             items = self._passes(name, seed).items(step // every * size, size)
-            batch = target.collate("train", items, seed + step)
+            batch = to_device(target.collate("train", items, seed + step), self.config.device)
             try:
                 losses = target.losses(self.model, batch)
             except (PolarizationCatastropheError, LinAlgError) as error:
@@ -178,7 +179,7 @@ class Trainer:
         if loss < position.best_loss:
             position.best_loss, position.best_epoch = loss, epoch
             position.best = {n: v.clone() for n, v in self._average.values.items()}
-        self._write(
+        self._metrics.write(
             {"stage": stage.name, "epoch": epoch, "step": position.step, "loss": loss}
             | {f"train/{k}": v for k, v in means.items()}
             | {f"validation/{k}": v for k, v in validation.items()}
@@ -200,9 +201,11 @@ class Trainer:
             chunks = [order[start : start + size] for start in starts]
             sums: dict[str, Tensor] = {}
             for chunk in chunks:
-                batch = target.collate(split, chunk, self.config.seed)
+                batch = to_device(
+                    target.collate(split, chunk, self.config.seed), self.config.device
+                )
                 for part, value in target.losses(self.model, batch).items():
-                    sums[part] = sums.get(part, torch.zeros(())) + value.mean()
+                    sums[part] = sums.get(part, torch.zeros(())) + value.mean().cpu()
             result |= {f"{name}/{part}": float(v) / len(chunks) for part, v in sums.items()}
         return result
 
@@ -256,10 +259,6 @@ class Trainer:
         self._average.values = state["average"]["values"]
         self._average.n_updates = state["average"]["n_updates"]
         self._position = Position(**state["progress"])
-
-    def _write(self, record: dict[str, Any]) -> None:
-        with self._metrics.open("a") as handle:
-            handle.write(json.dumps(record) + "\n")
 
     def state(self) -> dict[str, Any]:
         """Where the run stands, without weights."""

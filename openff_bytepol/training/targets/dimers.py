@@ -181,7 +181,7 @@ def charge_penalty(parameters: ParameterSet, config: TargetConfig) -> Tensor:
     Tensor
         (n_members,).
     """
-    limits = torch.full((max(FREE_ATOMS) + 1,), torch.inf)
+    limits = torch.full((max(FREE_ATOMS) + 1,), torch.inf, device=parameters.charges.device)
     for number, bound in config.charge_limits.items():
         limits[number] = bound
     limit = limits[parameters.atomic_numbers]

@@ -29,11 +29,14 @@ from openff.evaluator.properties import (
 )
 from openff.evaluator.storage import LocalFileStorage
 from openff.evaluator.storage.data import StoredSimulationData
+from openff.evaluator.substances import Substance
 from openff.evaluator.workflow import Workflow
-from openff.toolkit import ForceField
+from openff.toolkit import ForceField, Molecule
 from openff.units import Quantity
 
-from openff_bytepol.exceptions import CompositionError
+from openff_bytepol.exceptions import CompositionError, ForceFieldError
+from openff_bytepol.interop.openmm_multipoles import is_polarizable
+from openff_bytepol.models import import_byteff2, save_model
 from openff_bytepol.properties.box import Box
 from openff_bytepol.properties.dielectric import clausius_mossotti
 from openff_bytepol.properties.evaluator import (
@@ -44,8 +47,10 @@ from openff_bytepol.properties.evaluator import (
     force_field_source,
     simulation_schema,
 )
+from openff_bytepol.properties.evaluator.build import BuildBytePolSystem
 from openff_bytepol.properties.evaluator.dipoles import BytePolDipoleMoments
 from openff_bytepol.properties.evaluator.schemas import reweighting_schema, walk
+from openff_bytepol.properties.evaluator.simulate import check_boundaries
 from openff_bytepol.properties.evaluator.transport import AnalyseSelfDiffusion
 from openff_bytepol.properties.observables import Observables
 from tests.properties.evaluator.test_requests import measured
@@ -152,6 +157,34 @@ def test_enthalpy_of_vaporization(tmp_path):
     assert np.isfinite(result.value.value.m_as("kilojoule / mole"))
     [system] = (tmp_path / "run").rglob("*assign_parameters_gas/box.json")
     assert not json.loads(system.read_text())["periodic"]
+
+
+def test_imported_models_build_systems(tmp_path, reference_data):
+    """With 1-4 induction scaled by 1/2: three multipole forces in one, which have no box."""
+    save_model(
+        import_byteff2(reference_data / "reference" / "byteff_pol_checkpoint"), tmp_path / "model"
+    )
+    molecule = Molecule.from_smiles("CO")
+    molecule.generate_conformers(n_conformers=1)
+    topology = molecule.to_topology()
+    topology.box_vectors = Quantity(3.0 * np.eye(3), "nanometer")
+    topology.to_file(str(tmp_path / "methanol.pdb"))
+    path = tmp_path / "force-field.json"
+    path.write_text(force_field_source(model=tmp_path / "model").json())
+    build = BuildBytePolSystem("build")
+    build.force_field_path = str(path)
+    build.coordinate_file_path = str(tmp_path / "methanol.pdb")
+    build.substance = Substance.from_components("CO")
+    for periodic in (True, False):
+        build.enable_pbc = periodic
+        build._execute(str(tmp_path), ComputeResources(1))
+        system = build.parameterized_system.system
+        assert system.usesPeriodicBoundaryConditions() is periodic
+        assert is_polarizable(system)
+        assert any(isinstance(force, openmm.CustomCVForce) for force in system.getForces())
+        check_boundaries(system, periodic)
+        with pytest.raises(ForceFieldError, match="enable_pbc"):
+            check_boundaries(system, not periodic)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,11 +29,15 @@ from openff_bytepol.smirnoff.writing import write_offxml
 from openff_bytepol.training.labels import geometries
 from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.uncertainty.ensemble import dimer_disagreement
+from openff_bytepol.uncertainty.laplace import LastLayerLaplace
+from openff_bytepol.uncertainty.make import sample_rows
 from openff_bytepol.uncertainty.scores import molecule_scores
 
 FloatArray = NDArray[np.float64]
 _ENERGY_SCALE: Final = 0.5
 """Disagreement on a dimer counts relative to this plus a tenth of its energy, kcal/mol."""
+_LAPLACE_DIMERS: Final = 500
+"""Earlier dimers that the last-layer Laplace of a single model is fitted to."""
 _KNOWN_LIMIT: Final = 300
 """Labelled molecules that diversity is measured against, drawn at random if more."""
 
@@ -105,6 +110,11 @@ def choose_molecules(context: Context, number: int) -> dict[str, Any]:
         (s.job.kind, canonical_smiles(s.job.smiles[0]))
         for s in context.state.jobs()
         if s.job.kind != "dimer"
+    }
+    taken |= {
+        ("monomer", row["smiles"])
+        for part in read_replay(config).values()
+        for row in part.molecules
     }
     summary: dict[str, Any] = {"spent": {}, "left_out": {}}
     shape = config.candidates.geometries
@@ -268,9 +278,9 @@ def choose_dimers(context: Context, number: int) -> dict[str, Any]:
     places = [predicted.rows[i]["place"] for i in kept]
     total = predicted.mean["total"][kept]
     spread = predicted.deviation["total"][kept]
-    uncertainty = spread / (_ENERGY_SCALE + 0.1 * np.abs(total))
     if model.n_members == 1:
-        uncertainty = np.ones(len(kept))
+        spread = _laplace_deviations(context, model, [predicted.rows[i] for i in kept])
+    uncertainty = spread / (_ENERGY_SCALE + 0.1 * np.abs(total))
     level, costs = context.cost_levels["dimer"], context.cost_model()
     cost = np.array([costs.predict(jobs[p], level) for p in places])
     components = np.stack([predicted.mean[n][kept] for n in ("elst+exch", "ind", "disp")], axis=1)
@@ -299,3 +309,19 @@ def choose_dimers(context: Context, number: int) -> dict[str, Any]:
     context.state.add_jobs(number, taken)
     context.log(number, f"{len(taken)} of {len(proposed)} dimers")
     return {"dimer": len(taken), "spent": float(sum(c for _, _, c in taken))}
+
+
+def _laplace_deviations(
+    context: Context, model: Model, rows: Sequence[dict[str, Any]]
+) -> FloatArray:
+    """Uncertainty of a single model on dimers; the same for all where nothing was trained on."""
+    covered = [
+        row
+        for row in read_replay(context.config)["train"].dimers
+        if _covers(model, row["smiles_a"]) and _covers(model, row["smiles_b"])
+    ]
+    if not covered:
+        return np.ones(len(rows))
+    generator = np.random.default_rng(context.config.seed)
+    fitted = LastLayerLaplace.fit(model, sample_rows(covered, _LAPLACE_DIMERS, generator))
+    return fitted.deviations(rows)

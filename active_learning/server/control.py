@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from active_learning.server.layout import Layout, ServerSettings, ServerState
-from active_learning.server.postgres import start_postgres
+from active_learning.server.postgres import stop_orphan
 from active_learning.server.processes import compute_processes, end
 from openff_bytepol.exceptions import ServerError
 
@@ -149,10 +149,8 @@ def stop_server(folder: Path, *, patience: float = 60.0) -> bool:
         raise ServerError(f"the server in {layout.folder} is starting; try again in a moment")
     orphans = end(layout.folder)
     layout.state.unlink(missing_ok=True)
-    database_alive = (layout.database / "postmaster.pid").exists()
-    if database_alive:
-        start_postgres(layout.database).stop()
-    return bool(orphans) or database_alive
+    database = stop_orphan(layout.database)
+    return bool(orphans) or database
 
 
 def server_status(folder: Path) -> ServerStatus:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,11 +60,15 @@ def wait(labels: QCArchiveLabeller, patience: float = PATIENCE) -> dict[str, str
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
+def server() -> Iterator[EmbeddedServer]:
+    # Not in `tmp_path`: as root, PostgreSQL runs as another user, to whom pytest closes it.
+    folder = Path(tempfile.mkdtemp(prefix="bytepol-server-"))
+    folder.chmod(0o755)
     try:
-        yield start_server(tmp_path / "server", ServerSettings(managers=2), patience=PATIENCE)
+        yield start_server(folder, ServerSettings(managers=2), patience=PATIENCE)
     finally:
-        stop_server(tmp_path / "server")
+        stop_server(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_nothing_is_found_in_an_empty_folder(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,8 @@ from openff_bytepol.cli.estimate import (
     TimeOption,
     run_dataset,
 )
-from openff_bytepol.cli.output import ForceOption, JsonOption
+from openff_bytepol.cli.inputs import NamedMolecule
+from openff_bytepol.cli.output import ForceOption, JsonOption, ModelOption, messages, print_json
 
 app = typer.Typer(no_args_is_help=True, help="Accuracy and speed.")
 
@@ -65,3 +67,44 @@ def liquids(
     }
     chosen = force_fields or ["bytepol.offxml", "openff-2.2.1.offxml"]
     run_dataset(dataset, chosen, output, as_json=as_json, **options)
+
+
+@app.command("polarization")
+def polarization(
+    molecules: Annotated[int, typer.Option("--molecules", "-n", min=2, help="In the box.")] = 200,
+    smiles: Annotated[str, typer.Option(help="Of the liquid.")] = "CC(C)=O",
+    density: Annotated[float, typer.Option(help="Of the box, g/cm³.")] = 0.75,
+    tolerance: Annotated[float, typer.Option(help="Of the induced dipoles, debye.")] = 1e-4,
+    steps: Annotated[int, typer.Option(min=1, help="Force calls that are timed.")] = 20,
+    model: ModelOption = "bytepol",
+    as_json: JsonOption = False,
+) -> None:
+    """Time the polarization kernel against OpenMM's AmoebaMultipoleForce on processors."""
+    from openff_bytepol.interop.boxes import pack_box
+    from openff_bytepol.interop.openmm_system import create_system
+    from openff_bytepol.interop.polarization_speed import compare_speed
+    from openff_bytepol.models import predict
+
+    molecule = NamedMolecule(smiles, smiles).to_openff()
+    topology = pack_box([molecule], [molecules], density=density)
+    size = molecule.n_atoms
+    box = topology.box_vectors.m_as("angstrom")
+    system = create_system(
+        predict([molecule], model),
+        [(0, range(start, start + size)) for start in range(0, molecules * size, size)],
+        box=box,
+        cutoff=min(9.0, 0.49 * float(box.diagonal().min())),
+        mutual_tolerance=tolerance,
+    )
+    positions = topology.get_positions().m_as("angstrom")
+    speed = compare_speed(system, topology.to_openmm(), positions, steps=steps)
+    document = {**asdict(speed), "speedup": speed.speedup, "cpu_speedup": speed.cpu_speedup}
+    if as_json:
+        print_json(document)
+        return
+    messages.print(
+        f"{speed.n_atoms} atoms, dipoles to {tolerance:g} debye, {speed.threads} threads: "
+        f"kernel {1e3 * speed.kernel_wall:.1f} ms, AmoebaMultipoleForce "
+        f"{1e3 * speed.amoeba_wall:.0f} ms a call, {speed.speedup:.0f} times as fast "
+        f"({speed.cpu_speedup:.0f} times by processor time)"
+    )

@@ -8,17 +8,16 @@ scale factors included, tens of times faster.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import openmm
 from openmm import AmoebaMultipoleForce, unit
 
-from openff_bytepol.exceptions import ForceFieldError
-from openff_bytepol.interop.layout import Floats
+from openff_bytepol.exceptions import BytePolError, ForceFieldError
 from openff_bytepol.interop.openmm_multipoles import (
     MULTIPOLES,
     PERMANENT_15,
@@ -35,8 +34,31 @@ if TYPE_CHECKING:
         Sites,
     )
 
-_Recorded: TypeAlias = "list[tuple[Floats, PolarizationResult]]"
-_recorded: ContextVar[_Recorded | None] = ContextVar("recorded", default=None)
+_recorded: ContextVar[list[PolarizationResult] | None] = ContextVar("recorded", default=None)
+
+_failure: ContextVar[BytePolError | None] = ContextVar("failure", default=None)
+
+
+@contextmanager
+def typed_errors(save: Callable[[], None]) -> Iterator[None]:
+    """Raise the kernel's own errors instead of the text that OpenMM makes of them.
+
+    Parameters
+    ----------
+    save
+        Called before an error is raised, to keep what can be kept.
+    """
+    token = _failure.set(None)
+    try:
+        yield
+    except openmm.OpenMMException as error:
+        cause = _failure.get()
+        if cause is None:
+            raise
+        save()
+        raise cause from error
+    finally:
+        _failure.reset(token)
 
 
 class PolarizationComputation:
@@ -73,11 +95,15 @@ class PolarizationComputation:
         if self.periodic:
             vectors = state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)
             box = vectors / OPENMM_LENGTH
-        with self._lock:
-            result = self._evaluate(positions, box)
+        try:
+            with self._lock:
+                result = self._evaluate(positions, box)
+        except BytePolError as error:
+            _failure.set(error)
+            raise
         recorded = _recorded.get()
         if recorded is not None:
-            recorded.append((self.sites.charges, result))
+            recorded.append(result)
         return OPENMM_ENERGY * result.energy, OPENMM_FORCE * result.forces
 
     def _evaluate(self, positions: Any, box: Any) -> PolarizationResult:
@@ -101,9 +127,9 @@ def _restore(sites: Sites, options: KernelOptions, periodic: bool) -> Polarizati
 
 
 @contextmanager
-def recorded_results() -> Iterator[_Recorded]:
-    """Collect charges (e) and results of what the kernel computes inside the block."""
-    results: _Recorded = []
+def recorded_results() -> Iterator[list[PolarizationResult]]:
+    """Collect what the kernel computes inside the block, in this thread."""
+    results: list[PolarizationResult] = []
     token = _recorded.set(results)
     try:
         yield results

@@ -14,7 +14,11 @@ from openmm import app, unit
 from openff_bytepol.exceptions import ForceFieldError
 from openff_bytepol.interop.openmm_forces import FAST_GROUP, SLOW_GROUP
 from openff_bytepol.interop.openmm_multipoles import is_polarizable
-from openff_bytepol.interop.openmm_polarization import is_kernel, use_polarization_kernel
+from openff_bytepol.interop.openmm_polarization import (
+    is_kernel,
+    typed_errors,
+    use_polarization_kernel,
+)
 from openff_bytepol.interop.periodic_box import box_vectors, check_cutoff
 from openff_bytepol.interop.platforms import Precision, choose_platform
 from openff_bytepol.units import OPENMM_LENGTH
@@ -33,6 +37,34 @@ _LARGE_FOR_PROCESSORS: Final = 500
 _LARGE_FOR_REFERENCE_CODE: Final = 100
 
 logger = logging.getLogger(__name__)
+
+
+class PolarizableSimulation(app.Simulation):  # type: ignore[misc]
+    """Simulation that raises the polarization kernel's typed errors.
+
+    Where overlapping atoms, dipoles that do not converge or a polarization catastrophe end a run,
+    positions, velocities and box are kept in `last_state` as they are then.
+
+    Attributes
+    ----------
+    last_state
+        State at the error; None before.
+    """
+
+    last_state: openmm.State | None = None
+
+    def step(self, steps: int) -> None:
+        """Advance by a number of time steps."""
+        with typed_errors(self._keep_state):
+            super().step(steps)
+
+    def minimizeEnergy(self, *args: Any, **kwargs: Any) -> None:  # noqa: N802
+        """Minimise the energy, as ``openmm.app.Simulation`` does."""
+        with typed_errors(self._keep_state):
+            super().minimizeEnergy(*args, **kwargs)
+
+    def _keep_state(self) -> None:
+        self.last_state = self.context.getState(positions=True, velocities=True)
 
 
 def make_simulation(
@@ -120,7 +152,7 @@ def make_simulation(
     if _wants_kernel(polarization, system, chosen):
         use_polarization_kernel(system)
     _log_speed(system, chosen)
-    simulation = app.Simulation(topology, system, integrator, chosen, properties)
+    simulation = PolarizableSimulation(topology, system, integrator, chosen, properties)
     if positions is not None:
         simulation.context.setPositions(np.asarray(positions, dtype=np.float64) * OPENMM_LENGTH)
         velocity_seed = () if seed is None else (seed,)

@@ -52,13 +52,13 @@ def _kernel_dipole(
 ) -> NDArray[np.float64]:
     with recorded_results() as results:
         state = context.getState(energy=True, positions=True, groups={force.getForceGroup()})
-    charges, result = results[-1]
+    result = results[-1]
     positions = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
     masses = np.array(
         [system.getParticleMass(i).value_in_unit(unit.dalton) for i in range(len(positions))]
     )
     centre = masses @ positions / masses.sum()
-    moment: NDArray[np.float64] = charges @ (positions - centre) + result.dipoles.sum(0)
+    moment: NDArray[np.float64] = result.charges @ (positions - centre) + result.dipoles.sum(0)
     return moment
 
 

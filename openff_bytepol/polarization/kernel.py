@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from openff_bytepol.exceptions import (
     ConvergenceError,
+    CutoffError,
     OverlappingAtomsError,
     PolarizationCatastropheError,
 )
@@ -31,6 +32,8 @@ from openff_bytepol.units import COULOMB, DEBYE_IN_E_ANGSTROM
 
 _SHORTEST: Final = 0.02
 """Atoms closer than this (Å) are an error. Trial steps of a minimiser come closer than atoms do."""
+_LARGE_CHANGE: Final = 0.1
+"""Relative change of a box edge that calls for another mesh."""
 _NO_BOX: Final = np.diag([1e12] * 3)
 _STRONGEST_DAMPING: Final = 1e4
 """Å^-3/2; of atoms without damping volume."""
@@ -46,6 +49,8 @@ class PolarizationResult:
         kcal/mol.
     forces
         kcal/mol/Å; (n_atoms, 3).
+    charges
+        e; (n_atoms,), those of the sites.
     dipoles
         e·Å; (n_atoms, 3).
     iterations
@@ -56,6 +61,7 @@ class PolarizationResult:
 
     energy: float
     forces: Floats
+    charges: Floats
     dipoles: Floats
     iterations: int
     residual: float
@@ -87,6 +93,7 @@ class PolarizationKernel:
         self._dtype = np.dtype(np.float32 if self.options.precision == "single" else np.float64)
         self._neighbours: NeighbourList | None = None
         self._mesh: Mesh | None = None
+        self._mesh_edges: Floats = np.ones(3)
         self._rows: _Rows | None = None
         self._last_box: Floats | None = None
 
@@ -119,11 +126,15 @@ class PolarizationKernel:
             If the dipoles do not converge.
         PolarizationCatastropheError
             If the energy has no minimum.
+        CutoffError
+            If the cutoff is longer than half the shortest box width.
         """
         x = np.ascontiguousarray(positions, dtype=np.float64)
         _check_finite(x)
         periodic = box is not None
         vectors = np.ascontiguousarray(box, dtype=np.float64) if periodic else _NO_BOX
+        if periodic:
+            _check_cutoff(vectors, self.options.cutoff)
         same_box = self._last_box is not None and np.array_equal(self._last_box, vectors)
         guess = self._predictor.predict(len(x)) if same_box else self._predictor.latest(len(x))
         self._last_box = vectors.copy()
@@ -134,7 +145,7 @@ class PolarizationKernel:
         closest = np.empty(n)
         pairs.screen(
             x, vectors, self._charges, self._weights, kappa,
-            self.options.cutoff**2 if periodic else np.inf,
+            self.options.cutoff**2 if periodic else 1e300,
             *rows.neighbours, *rows.arrays, energy, force, field, closest,
         )  # fmt: skip
         _check_overlaps(closest)
@@ -148,7 +159,7 @@ class PolarizationKernel:
         residual = field
         potential = mesh.potential(self._charges, guess) if mesh is not None else None
         residual += self._dipole_field(rows, guess, kappa)
-        if mesh is not None:
+        if mesh is not None and potential is not None:
             mesh.field(potential, residual)
         residual -= self._per_alpha * guess
         dipoles, iterations, error = self._solve(guess, residual, potential, rows, kappa)
@@ -160,12 +171,12 @@ class PolarizationKernel:
             self._charges.astype(self._dtype), as_rows, energy, force,
         )  # fmt: skip
         near.near_forces(sites.near_pairs, parts, self._charges, dipoles, energy, force)
-        if mesh is not None:
+        if mesh is not None and potential is not None:
             mesh.energy_and_forces(potential, self._charges, dipoles, energy, force)
         total = energy.sum() + 0.5 * (dipoles**2 * self._per_alpha).sum()
         total += self._self_energy(dipoles, kappa, vectors)
         return PolarizationResult(
-            COULOMB * float(total), COULOMB * force, dipoles, iterations, error
+            COULOMB * float(total), COULOMB * force, self._charges, dipoles, iterations, error
         )
 
     def _solve(
@@ -242,9 +253,11 @@ class PolarizationKernel:
 
     def _place_on_mesh(self, x: Floats, box: Floats) -> Mesh:
         options = self.options
-        if self._mesh is None:
+        edges = np.diag(box)
+        if self._mesh is None or np.abs(edges / self._mesh_edges - 1.0).max() > _LARGE_CHANGE:
             size = mesh_size(box, options.kappa, options.ewald_tolerance)
             self._mesh = Mesh(size, options.kappa, self._dtype, numba.get_num_threads())
+            self._mesh_edges = edges.copy()
         self._mesh.place(x, box)
         return self._mesh
 
@@ -291,6 +304,15 @@ def _check_finite(x: Floats) -> None:
             f"positions of {_names(atoms)} are not finite; the simulation has become unstable: "
             "minimise first, or take shorter steps",
             atoms.tolist(),
+        )
+
+
+def _check_cutoff(box: Floats, cutoff: float) -> None:
+    width = float(np.diag(box).min())
+    if cutoff > 0.5 * width:
+        raise CutoffError(
+            f"the real-space cutoff of {cutoff:g} Å is longer than half the shortest box width "
+            f"({width:.4g} Å); use a larger box or a shorter cutoff"
         )
 
 

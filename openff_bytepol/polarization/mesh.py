@@ -7,14 +7,18 @@ dipoles, Toukmaji et al., J. Chem. Phys. 113, 10913 (2000), https://doi.org/10.1
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy import fft
 
 from openff_bytepol.polarization import splines
-from openff_bytepol.polarization.arrays import Floats, Reals
+from openff_bytepol.polarization.arrays import Floats, Indices, Reals
 from openff_bytepol.polarization.splines import ORDER
+
+_LARGE: Final = 500_000
+"""Mesh points from which transforms gain by several threads."""
 
 
 def mesh_size(box: Floats, kappa: float, tolerance: float) -> tuple[int, int, int]:
@@ -56,7 +60,9 @@ class Mesh:
         self.size, self.kappa, self.threads = size, kappa, threads
         self.dtype = np.dtype(dtype)
         self.box: Floats = np.zeros((3, 3))
+        self._workers = threads if math.prod(size) > _LARGE else 1
         self._moduli = [_spline_moduli(n) for n in size]
+        self._first: Indices = np.empty((0, 3), dtype=np.int32)
         self._padded = np.zeros((size[0], size[1], size[2] + ORDER), dtype=self.dtype)
 
     def place(self, positions: Floats, box: Floats) -> None:
@@ -66,7 +72,7 @@ class Mesh:
             self._to_mesh = np.linalg.inv(box) * np.asarray(self.size)
             self._influence = self._influence_function()
         n_atoms = len(positions)
-        if not hasattr(self, "_first") or len(self._first) != n_atoms:
+        if len(self._first) != n_atoms:
             self._first = np.empty((n_atoms, 3), dtype=np.int32)
             self._theta = np.empty((n_atoms, 3, 3, ORDER), dtype=self.dtype)
         splines.place(positions, self._to_mesh, np.array(self.size), self._first, self._theta)
@@ -102,12 +108,12 @@ class Mesh:
             padded, self._first, self._theta, charges, dipoles @ self._to_mesh, self.threads
         )
         padded[:, :, :ORDER] += padded[:, :, nz:]
-        transform: NDArray[np.complexfloating] = fft.rfftn(padded[:, :, :nz], workers=self.threads)
+        transform: NDArray[np.complexfloating] = fft.rfftn(padded[:, :, :nz], workers=self._workers)
         return transform
 
     def _backward(self, transform: NDArray[np.complexfloating]) -> Reals:
         potential: Reals = fft.irfftn(
-            transform, s=self.size, norm="forward", overwrite_x=True, workers=self.threads
+            transform, s=self.size, norm="forward", overwrite_x=True, workers=self._workers
         )
         return potential
 

@@ -15,9 +15,9 @@ from openff_bytepol.polarization.radial import undamped_parts
 
 
 @njit(**FAST)
-def near_field(
+def near_field(  # noqa: PLR0917
     x, box, pairs, charge_scales, field_scales, charges, weights, energy, force, field, parts
-):  # type: ignore[no-untyped-def]  # noqa: PLR0917, E501
+):
     """Add the missing energy (e²/Å), forces (e²/Å²) and field (e/Å²) of the charges.
 
     ``parts`` (n_pairs, 5) is filled with displacement and radial functions for `near_forces`.
@@ -50,7 +50,7 @@ def near_field(
 
 
 @njit(**FAST)
-def near_forces(pairs, parts, charges, dipoles, energy, force):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def near_forces(pairs, parts, charges, dipoles, energy, force):  # noqa: PLR0917
     """Add the missing energy and forces of charges and dipoles (n_atoms, 3)."""
     for p in range(len(pairs)):
         i, j = pairs[p, 0], pairs[p, 1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit, prange
+from numpy.typing import NDArray
 
 from openff_bytepol.polarization.arrays import FAST, Floats, Indices
 
@@ -73,7 +74,6 @@ class NeighbourList:
                 box,
                 reach * reach,
                 close * close,
-                2,
                 self.indices,
                 self.n_close,
                 self.n_all,
@@ -99,13 +99,13 @@ class NeighbourList:
             return False
         if len(self._positions) != len(positions) or not np.array_equal(self._box, box):
             return False
-        return _largest_displacement(positions, self._positions, box) < 0.25 * self.skin**2
+        return bool(_largest_displacement(positions, self._positions, box) < 0.25 * self.skin**2)
 
 
 def _sort_into_cells(
     positions: Floats, box: Floats, reach: float
-) -> tuple[Indices, Indices, Indices]:
-    """Atoms in the order of cells, where each cell starts, and the number of cells along each axis."""
+) -> tuple[Indices, NDArray[np.int64], NDArray[np.int64]]:
+    """Atoms in the order of cells, where each cell starts, and cells along each axis."""
     cells = np.clip(np.floor(2.0 * _widths(box) / reach), 1, 256).astype(np.int64)
     fractions = positions @ np.linalg.inv(box)
     fractions -= np.floor(fractions)
@@ -124,7 +124,7 @@ def _widths(box: Floats) -> Floats:
 
 
 @njit(**FAST)
-def _largest_displacement(positions, before, box):  # type: ignore[no-untyped-def]
+def _largest_displacement(positions, before, box):
     """Largest square of a displacement, up to box vectors, Å²."""
     largest = 0.0
     for i in range(len(positions)):
@@ -141,58 +141,63 @@ def _largest_displacement(positions, before, box):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True)
-def _steps(place, count, reach):  # type: ignore[no-untyped-def]
-    """Cells to visit along one axis, each once."""
-    if count <= 2 * reach + 1:
+def _steps(place, count):
+    """Cells to visit along one axis, each once: two to either side."""
+    if count <= 5:
         return np.arange(count)
-    return (np.arange(-reach, reach + 1) + place) % count
+    return (np.arange(-2, 3) + place) % count
+
+
+@njit(**FAST)
+def _squares(x, start, stop, centre, box, squares):  # noqa: PLR0917
+    """Squares of the distances to the nearest images of consecutive atoms."""
+    xi, yi, zi = x[centre, 0], x[centre, 1], x[centre, 2]
+    ax, bx, by = box[0, 0], box[1, 0], box[1, 1]
+    cx, cy, cz = box[2, 0], box[2, 1], box[2, 2]
+    for b in range(start, stop):
+        dx, dy, dz = x[b, 0] - xi, x[b, 1] - yi, x[b, 2] - zi
+        n = np.floor(dz / cz + 0.5)
+        dx, dy, dz = dx - n * cx, dy - n * cy, dz - n * cz
+        n = np.floor(dy / by + 0.5)
+        dx, dy = dx - n * bx, dy - n * by
+        dx -= np.floor(dx / ax + 0.5) * ax
+        squares[b - start] = dx * dx + dy * dy + dz * dz
 
 
 @njit(parallel=True, **FAST)
-def _fill(x, order, starts, cells, box, reach2, close2, range_, indices, n_close, n_all):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def _fill(x, order, starts, cells, box, reach2, close2, indices, n_close, n_all):  # noqa: PLR0917
     n_cells = len(starts) - 1
     capacity = indices.shape[1]
     largest = 0
     for c in range(n_cells):
         largest = max(largest, starts[c + 1] - starts[c])
-    ax, bx, by = box[0, 0], box[1, 0], box[1, 1]
-    cx, cy, cz = box[2, 0], box[2, 1], box[2, 2]
     for cell in prange(n_cells):
-        steps_x = _steps(cell // (cells[1] * cells[2]), cells[0], range_)
-        steps_y = _steps(cell // cells[2] % cells[1], cells[1], range_)
-        steps_z = _steps(cell % cells[2], cells[2], range_)
+        steps_x = _steps(cell // (cells[1] * cells[2]), cells[0])
+        steps_y = _steps(cell // cells[2] % cells[1], cells[1])
+        steps_z = _steps(cell % cells[2], cells[2])
         squares = np.empty(largest)
-        far = np.empty(capacity, dtype=np.int32)
+        close = np.empty(capacity + 1, dtype=np.int32)
+        far = np.empty(capacity + 1, dtype=np.int32)
         for a in range(starts[cell], starts[cell + 1]):
-            i = order[a]
             n_near, n_far = 0, 0
-            xi, yi, zi = x[a, 0], x[a, 1], x[a, 2]
             for sx in steps_x:
                 for sy in steps_y:
                     for sz in steps_z:
                         other = (sx * cells[1] + sy) * cells[2] + sz
-                        first, last = starts[other], starts[other + 1]
-                        for b in range(first, last):
-                            dx, dy, dz = x[b, 0] - xi, x[b, 1] - yi, x[b, 2] - zi
-                            n = np.floor(dz / cz + 0.5)
-                            dx, dy, dz = dx - n * cx, dy - n * cy, dz - n * cz
-                            n = np.floor(dy / by + 0.5)
-                            dx, dy = dx - n * bx, dy - n * by
-                            dx -= np.floor(dx / ax + 0.5) * ax
-                            squares[b - first] = dx * dx + dy * dy + dz * dz
-                        for b in range(first, last):
-                            square = squares[b - first]
-                            if square < reach2 and b != a:
-                                if square < close2:
-                                    if n_near < capacity:
-                                        indices[i, n_near] = order[b]
-                                    n_near += 1
-                                else:
-                                    if n_far < capacity:
-                                        far[n_far] = order[b]
-                                    n_far += 1
+                        start, stop = starts[other], starts[other + 1]
+                        _squares(x, start, stop, a, box, squares)
+                        for b in range(start, stop):
+                            square = squares[b - start]
+                            within = (square < reach2) & (b != a)
+                            close[min(n_near, capacity)] = order[b]
+                            far[min(n_far, capacity)] = order[b]
+                            n_near += within & (square < close2)
+                            n_far += within & (square >= close2)
+            i = order[a]
             n_close[i] = n_near
             n_all[i] = n_near + n_far
             if n_near + n_far <= capacity:
+                for k in range(n_near):
+                    indices[i, k] = close[k]
                 for k in range(n_far):
                     indices[i, n_near + k] = far[k]

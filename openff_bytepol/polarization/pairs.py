@@ -27,7 +27,7 @@ _ROWS: Final = 16
 
 
 @njit(**FAST)
-def _gather(b, n, x, neighbours, near):  # type: ignore[no-untyped-def]
+def _gather(b, n, x, neighbours, near):
     for k in range(n):
         j = neighbours[k]
         near[k] = j
@@ -37,7 +37,7 @@ def _gather(b, n, x, neighbours, near):  # type: ignore[no-untyped-def]
 
 
 @njit(**FAST)
-def _nearest_images(b, n, centre, box):  # type: ignore[no-untyped-def]
+def _nearest_images(b, n, centre, box):
     """Displacements and their squares, in a box of reduced vectors."""
     x, y, z = centre[0], centre[1], centre[2]
     ax, bx, by = box[0, 0], box[1, 0], box[1, 1]
@@ -55,7 +55,7 @@ def _nearest_images(b, n, centre, box):  # type: ignore[no-untyped-def]
 
 
 @njit(**FAST)
-def _within(b, n, near, charges, weights, cutoff2):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def _within(b, n, near, charges, weights, cutoff2):  # noqa: PLR0917
     """Move what is within the cutoff to the front; returns how many."""
     m = 0
     for k in range(n):
@@ -71,7 +71,7 @@ def _within(b, n, near, charges, weights, cutoff2):  # type: ignore[no-untyped-d
 
 
 @njit(**FAST)
-def _damped(b, m, kappa, weight):  # type: ignore[no-untyped-def]
+def _damped(b, m, kappa, weight):
     """Radial functions of close pairs; energy, force and field of their charges."""
     e, fx, fy, fz, gx, gy, gz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for k in range(m):
@@ -93,7 +93,7 @@ def _damped(b, m, kappa, weight):  # type: ignore[no-untyped-def]
 
 
 @njit(**FAST)
-def _undamped(b, m, kappa):  # type: ignore[no-untyped-def]
+def _undamped(b, m, kappa):
     """The same of pairs beyond the range of damping, where force per charge is the field."""
     e, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
     for k in range(m):
@@ -110,13 +110,13 @@ def _undamped(b, m, kappa):  # type: ignore[no-untyped-def]
 
 
 @njit(**FAST)
-def _copy(b, start, m, row):  # type: ignore[no-untyped-def]
+def _copy(b, start, m, row):
     for k in range(m):
         row[k] = b[start + k]
 
 
 @njit(**FAST)
-def _smallest(b, m):  # type: ignore[no-untyped-def]
+def _smallest(b, m):
     smallest = 1e30
     for k in range(m):
         smallest = min(smallest, b[_R2 + k])
@@ -124,7 +124,7 @@ def _smallest(b, m):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, **FAST)
-def screen(  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def screen(  # noqa: PLR0917
     x, box, charges, weights, kappa, cutoff2, neighbours, n_close, n_all,
     index, v, c3, c5, c7, count, energy, force, field, closest,
 ):  # fmt: skip
@@ -175,7 +175,7 @@ def screen(  # type: ignore[no-untyped-def]  # noqa: PLR0917
 
 
 @njit(parallel=True, **FAST)
-def dipole_field(index, v, c3, c5, count, dipoles, field):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def dipole_field(index, v, c3, c5, count, dipoles, field):  # noqa: PLR0917
     """Add the field of ``dipoles`` (3, n_atoms) to ``field`` (n_atoms, 3)."""
     for i in prange(len(count)):
         gx, gy, gz = c3.dtype.type(0.0), c3.dtype.type(0.0), c3.dtype.type(0.0)
@@ -194,7 +194,7 @@ def dipole_field(index, v, c3, c5, count, dipoles, field):  # type: ignore[no-un
 
 
 @njit(parallel=True, **FAST)
-def dipole_forces(index, v, c3, c5, c7, count, charges, dipoles, energy, force):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def dipole_forces(index, v, c3, c5, c7, count, charges, dipoles, energy, force):  # noqa: PLR0917
     """Add half the energy (e²/Å) and the forces (e²/Å²) of charge-dipole and dipole-dipole pairs.
 
     The energy of a pair is c3·(q_j·m_i - q_i·m_j)·v + c3·m_i·m_j - c5·(m_i·v)(m_j·v).

@@ -27,7 +27,7 @@ def at_knots() -> Floats:
 
 
 @njit(**FAST)
-def _fill(fraction, out):  # type: ignore[no-untyped-def]
+def _fill(fraction, out):
     """Spline and its first two derivatives at the mesh points around a fraction of a spacing.
 
     ``out`` is (3, ORDER), its first column for the point ORDER - 1 before the next one.
@@ -54,7 +54,7 @@ def _fill(fraction, out):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, **FAST)
-def place(x, to_mesh, size, first, theta):  # type: ignore[no-untyped-def]
+def place(x, to_mesh, size, first, theta):
     """First mesh point of each atom (n_atoms, 3) and its splines (n_atoms, 3, 3, ORDER)."""
     n_atoms = len(x)
     for part in prange((n_atoms + _ATOMS - 1) // _ATOMS):
@@ -74,7 +74,7 @@ def place(x, to_mesh, size, first, theta):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, **FAST)
-def spread(mesh, first, theta, charges, dipoles, threads):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def spread(mesh, first, theta, charges, dipoles, threads):  # noqa: PLR0917
     """Charges and dipoles (per mesh spacing; (n_atoms, 3)) onto a padded mesh.
 
     Each thread fills a slab of planes, so that none writes where another does.
@@ -105,7 +105,7 @@ def spread(mesh, first, theta, charges, dipoles, threads):  # type: ignore[no-un
 
 
 @njit(parallel=True, **FAST)
-def field(mesh, first, theta, to_mesh, out):  # type: ignore[no-untyped-def]
+def field(mesh, first, theta, to_mesh, out):
     """Add minus the gradient of a potential at the atoms to ``out`` (n_atoms, 3)."""
     nx, ny = mesh.shape[0], mesh.shape[1]
     for i in prange(len(out)):
@@ -135,7 +135,7 @@ def field(mesh, first, theta, to_mesh, out):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, **FAST)
-def energy_and_forces(mesh, first, theta, to_mesh, charges, dipoles, energy, force):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def energy_and_forces(mesh, first, theta, to_mesh, charges, dipoles, energy, force):  # noqa: PLR0917
     """Add half the potential energy and the force of charges and dipoles (per mesh spacing)."""
     nx, ny = mesh.shape[0], mesh.shape[1]
     for i in prange(len(charges)):

@@ -242,7 +242,7 @@ def test_slow_platforms_are_announced(reference_data, caplog):
     for _ in range(count):
         topology.addAtom("LI", app.Element.getBySymbol("Li"), residue)
     with caplog.at_level(logging.WARNING):
-        make_simulation(system, topology, platform="CPU")
+        make_simulation(system, topology, platform="CPU", polarization="openmm")
     assert "use CUDA, HIP or OpenCL" in caplog.text
 
 

@@ -37,7 +37,7 @@ def directory(tmp_path_factory):
         created="2026-01-01",
         data={},
         known_environments=tuple(known.tolist()),
-        novelty=Thresholds(edge=0.2, out=0.6),
+        novelty=Thresholds(edge=0.1, out=0.6),
         disagreement=Thresholds(edge=1e6, out=1e7),
     ).write(folder)
     write_offxml(folder, folder / "forcefield-fixed.offxml", fixed=True)
@@ -70,7 +70,7 @@ def test_calibration_of_other_weights_is_refused(directory, tmp_path):
 def with_policy(directory, policy: str | None) -> ForceField:
     text = (directory / "forcefield-fixed.offxml").read_text()
     if policy:
-        text = text.replace('model="', f'out_of_domain="{policy}" model="')
+        text = text.replace(' model="', f' out_of_domain="{policy}" model="')
     return ForceField(text)
 
 

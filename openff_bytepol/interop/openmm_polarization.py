@@ -188,6 +188,7 @@ def polarization_force(force: openmm.Force, **options: Any) -> openmm.PythonForc
     """
     from openff_bytepol.polarization import KernelOptions
 
+    sites = sites_of(force)
     first = _first_part(force)
     periodic = first.getNonbondedMethod() == AmoebaMultipoleForce.PME
     settings = {
@@ -198,9 +199,7 @@ def polarization_force(force: openmm.Force, **options: Any) -> openmm.PythonForc
     if periodic:
         longest = first.getCutoffDistance().value_in_unit(unit.nanometer) / OPENMM_LENGTH
         settings.setdefault("cutoff", min(longest, KernelOptions().cutoff))
-    computation = PolarizationComputation(
-        sites_of(force), KernelOptions(**settings), periodic=periodic
-    )
+    computation = PolarizationComputation(sites, KernelOptions(**settings), periodic=periodic)
     replacement = openmm.PythonForce(computation)
     replacement.setUsesPeriodicBoundaryConditions(periodic)
     replacement.setForceGroup(force.getForceGroup())

@@ -37,8 +37,8 @@ def self_diffusion(
     D = (1/6) d⟨|r(t) − r(0)|²⟩/dt + ξ kT / (6π η L), ξ = 2.837297
 
     The slope is taken over the first decade of the linear regime, found on the average over
-    all data and checked up to lags of half a segment; the drift of the whole system is removed. The second term corrects
-    for hydrodynamic interactions with periodic images.
+    all data and checked up to lags of half a segment; the drift of the whole system is removed.
+    The second term corrects for hydrodynamic interactions with periodic images.
 
     Sources: Einstein, Ann. Phys. 1905, 322, 549; Yeh and Hummer, J. Phys. Chem. B 2004, 108,
     15873.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from active_learning.config import CampaignConfig
-from active_learning.context import POOL_ROUND, Context
+from active_learning.context import POOL_ROUND, Context, start_directory
 from active_learning.improve import judge_candidate, promote, train_candidate
 from active_learning.lock import CampaignLock
 from active_learning.obtain import (
@@ -29,7 +29,6 @@ from active_learning.propose import (
 from active_learning.state import CampaignState, StoredModel, restore_backup
 from openff_bytepol.exceptions import BudgetError, CampaignError
 from openff_bytepol.models import load_model
-from openff_bytepol.models.registry import find_model
 
 Stage = Callable[[Context, int], dict[str, Any]]
 LOCK_FILE: Final = "campaign.lock"
@@ -134,9 +133,7 @@ def _start(context: Context) -> None:
     """Take down the model that the campaign starts from."""
     if context.state.models():
         return
-    name = context.config.model
-    beside = context.config.path(name)
-    directory = find_model(beside if (beside / "config.json").is_file() else name).resolve()
+    directory = start_directory(context.config)
     model = load_model(directory)
     lineage = {"name": model.name, "metadata": model.metadata}
     context.state.add_model(

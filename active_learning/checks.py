@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from active_learning.config import CampaignConfig
+from active_learning.context import start_directory
 from active_learning.labelling.base import find_labeller
 from openff_bytepol.exceptions import CampaignError
 from openff_bytepol.models import load_model
@@ -28,8 +29,7 @@ def check_campaign(config: CampaignConfig) -> dict[str, Any]:
     CampaignError
         If the estimator needs an ensemble and the model is none.
     """
-    beside = config.path(config.model)
-    model = load_model(beside if (beside / "config.json").is_file() else config.model)
+    model = load_model(start_directory(config))
     if config.acquisition.estimator == "ensemble" and model.n_members < 2:
         raise CampaignError(
             f"model '{model.name}' has one member; acquisition.estimator 'ensemble' needs at "

@@ -16,6 +16,8 @@ from active_learning.selection import CostModel
 from active_learning.state import CampaignState, StoredModel
 from openff_bytepol import __version__
 from openff_bytepol.models import load_model
+from openff_bytepol.models.registry import find_model
+from openff_bytepol.models.storage import CONFIG_FILE
 from openff_bytepol.nn.model import Model
 
 POOL_ROUND = 0
@@ -69,11 +71,16 @@ class Context:
         ]
         return usable[-1]
 
+    def directory(self, model: StoredModel) -> Path:
+        """Where a model lies; that of the start is found again if the campaign was moved."""
+        directory = Path(model.directory)
+        if not directory.is_absolute():
+            return self.folder / directory
+        return directory if directory.exists() else start_directory(self.config)
+
     def load(self, model: StoredModel) -> Model:
         """A stored model, which must not have been altered."""
-        directory = Path(model.directory)
-        path = directory if directory.is_absolute() else self.folder / directory
-        return load_model(path, expected_sha256=model.sha256)
+        return load_model(self.directory(model), expected_sha256=model.sha256)
 
     def cost_model(self) -> CostModel:
         """Fitted to everything that was finished so far."""
@@ -84,6 +91,12 @@ class Context:
     def code_version(self) -> str:
         """Version of this package, with the commit where it runs from a clone."""
         return code_version()
+
+
+def start_directory(config: CampaignConfig) -> Path:
+    """The model that a campaign starts from: beside its configuration, or by name."""
+    beside = config.path(config.model)
+    return find_model(beside if (beside / CONFIG_FILE).is_file() else config.model).resolve()
 
 
 def code_version() -> str:

@@ -109,7 +109,7 @@ def judge_candidate(context: Context, number: int) -> dict[str, Any]:
     reasons += [f"unstable: {run.smiles}: {run.reason}" for run in runs if not run.passed]
     veto = {}
     if config.gates.command:
-        directories = [_directory(context, parent), folder / "model"]
+        directories = [context.directory(parent), folder / "model"]
         allowed, output = run_command(config.gates.command, directories[0], directories[1])
         veto = {"passed": allowed, "output": output}
         if not allowed:
@@ -127,11 +127,6 @@ def judge_candidate(context: Context, number: int) -> dict[str, Any]:
         number, "all gates passed" if not reasons else "kept as candidate: " + "; ".join(reasons)
     )
     return gates
-
-
-def _directory(context: Context, model: StoredModel) -> Path:
-    directory = Path(model.directory)
-    return directory if directory.is_absolute() else context.folder / directory
 
 
 def promote(context: Context, sha256: str | None = None, *, force: bool = False) -> Path:

@@ -28,6 +28,7 @@ from openff_bytepol.nn.model import Model
 from openff_bytepol.smirnoff.writing import write_offxml
 from openff_bytepol.training.labels import geometries
 from openff_bytepol.training.perception import canonical_smiles
+from openff_bytepol.uncertainty.calibration import read_calibration
 from openff_bytepol.uncertainty.ensemble import dimer_disagreement
 from openff_bytepol.uncertainty.laplace import LastLayerLaplace
 from openff_bytepol.uncertainty.make import sample_rows
@@ -77,13 +78,21 @@ def labelled_smiles(context: Context) -> list[str]:
 
 def score_pool(context: Context, number: int) -> dict[str, Any]:
     """Uncertainty and latent vectors of the pool and the labelled; ``scores.npz``."""
-    model = context.load(context.working_model(number))
+    stored = context.working_model(number)
+    model = context.load(stored)
+    calibration = read_calibration(context.directory(stored), stored.sha256)
     smiles = [s for s, _ in read_pool(context)]
     known = [s for s in labelled_smiles(context) if _covers(model, s)]
     if len(known) > _KNOWN_LIMIT:
         generator = np.random.default_rng(context.config.seed)
         known = sorted(generator.choice(known, _KNOWN_LIMIT, replace=False).tolist())
-    scores = molecule_scores(model, smiles, known, estimator=context.config.acquisition.estimator)
+    scores = molecule_scores(
+        model,
+        smiles,
+        known,
+        estimator=context.config.acquisition.estimator,
+        scales=calibration.scales if calibration else None,
+    )
     path = context.round_folder(number) / "scores.npz"
     partial = path.with_name("scores.partial.npz")
     np.savez_compressed(
@@ -198,12 +207,8 @@ def propose_dimers(context: Context, number: int) -> dict[str, Any]:
     if not config.acquisition.shares.get("dimer"):
         write_json(folder / "dimers.json", [])
         return {"candidates": 0}
-    stored = context.working_model(number)
-    directory = Path(stored.directory)
     force_field = write_offxml(
-        directory if directory.is_absolute() else context.folder / directory,
-        folder / "current.offxml",
-        overwrite=True,
+        context.directory(context.working_model(number)), folder / "current.offxml", overwrite=True
     )
     known = _known_dimers(context)
     found: list[dict[str, Any]] = []

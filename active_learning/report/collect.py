@@ -59,7 +59,7 @@ def collect(config: CampaignConfig, folder: Path, state: CampaignState) -> dict[
         "diversity": _diversity(folder, jobs),
         "map": _map(folder, jobs),
         "learning_curve": _learning_curve(models, results),
-        "calibration": _calibration(folder, models),
+        "calibration": _calibration(config, folder, models),
         "models": [_model(m) for m in models],
     }
 
@@ -176,12 +176,13 @@ def _map(folder: Path, jobs: list[StoredJob]) -> dict[str, Any]:
     }
 
 
-def _calibration(folder: Path, models: list[StoredModel]) -> dict[str, Any]:
-    """Calibration stored with the models that have one."""
+def _calibration(config: CampaignConfig, folder: Path, models: list[StoredModel]) -> dict[str, Any]:
+    """Calibrations stored with the model of the start and with promoted ones, latest first."""
     found: dict[str, Any] = {}
-    for model in models:
+    for model in reversed(models):
         directory = Path(model.directory)
-        directory = directory if directory.is_absolute() else folder / directory
+        if model.state == "promoted":
+            directory = folder / config.models / f"{config.name}-r{model.round:03d}"
         try:
             calibration = read_calibration(directory, model.sha256)
         except BytePolError as error:

@@ -10,6 +10,7 @@ import torch
 
 from openff_bytepol.exceptions import ObservablesError
 from openff_bytepol.models import load_model
+from openff_bytepol.models.registry import DEFAULT_MODEL
 from openff_bytepol.properties.frames import Frames
 from openff_bytepol.properties.gradients import (
     density_gradient,
@@ -27,7 +28,7 @@ TEMPERATURE, MASS, N = 298.15, 8 * 18.015, 8
 @pytest.fixture(scope="module")
 def model():
     torch.set_num_threads(1)
-    return load_model("bytepol-0.1").member(0).double()
+    return load_model(DEFAULT_MODEL).member(0).double()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 
 from openff_bytepol.exceptions import ObservablesError, SamplingError
 from openff_bytepol.models import load_model
+from openff_bytepol.models.registry import DEFAULT_MODEL
 from openff_bytepol.properties.frames import Frames
 from openff_bytepol.properties.periodic_energy import PeriodicEnergy
 from openff_bytepol.properties.reweighting import (
@@ -88,7 +89,7 @@ def test_spread_of_an_ensemble():
 
 
 def test_energies_of_members():
-    model = load_model("bytepol-0.1")
+    model = load_model(DEFAULT_MODEL)
     members = model.predict_members("O")
     places = placements(8, 3)
     frames = Frames(lattice(WATER, 2, 3.2)[None], 6.4 * np.eye(3)[None])

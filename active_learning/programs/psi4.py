@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 VERSION_VARIABLE = "BYTEPOL_PSI4_VERSION"
 _FIRST_WITH_QCSCHEMA = (1, 4)
+_UNKNOWN: type[Exception] = UnknownError
 _WORD = re.compile(r"[A-Za-z0-9_()+*,./-]+")
 _GIBIBYTE = 1024**3
 
@@ -169,6 +170,5 @@ def _failure(done: subprocess.CompletedProcess[str], output: Path) -> Exception:
     )
     for applies, kind, reason in kinds:
         if applies:
-            failure: Exception = kind(f"{reason}: {tail}")
-            return failure
-    return UnknownError(f"psi4 failed: {tail}")
+            return kind(f"{reason}: {tail}")
+    return _UNKNOWN(f"psi4 failed: {tail}")

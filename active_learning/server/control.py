@@ -64,7 +64,7 @@ class ServerStatus:
 
 
 def start_server(
-    folder: Path, settings: ServerSettings | None = None, *, patience: float = 180.0
+    folder: Path, settings: ServerSettings | None = None, *, patience: float = 600.0
 ) -> EmbeddedServer:
     """Start the server of a folder, or find it running.
 

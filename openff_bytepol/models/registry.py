@@ -13,7 +13,7 @@ from openff_bytepol.nn.model import Model
 from openff_bytepol.parameters import ParameterSet
 
 DEFAULT_MODEL: Final = "bytepol"
-ALIASES: Final = {DEFAULT_MODEL: "bytepol-0.1"}
+ALIASES: Final = {DEFAULT_MODEL: "bytepol-1.0"}
 PATH_VARIABLE: Final = "BYTEPOL_MODEL_PATH"
 """Environment variable with directories of models, separated like ``PATH``."""
 

@@ -51,7 +51,7 @@ def load(folder: Path, count: int, seed: int) -> list[dict[str, Any]]:
 
 def features(rows: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
     """Last-layer gradients and residuals of the model with heads at their priors."""
-    model = load_model("bytepol-0.1").member(0)
+    model = load_model("bytepol-1.0").member(0)
     network = model.network
     heads = [network.charge_volume.increment, network.charge_volume.volume]
     heads += network.nonbonded.logarithm.values()

@@ -14,7 +14,7 @@ def test_list_names_the_default(bytepol):
 def test_show_prints_the_card(bytepol):
     finished = bytepol("models", "show")
     assert finished.code == 0
-    assert "bytepol-0.1" in finished.output
+    assert "bytepol-1.0" in finished.output
     assert load_model().sha256 in finished.output
 
 

@@ -207,14 +207,14 @@ def test_older_formats_are_upgraded(saved, monkeypatch):
 class TestNames:
     def test_shipped(self):
         models = list_models()
-        assert models["bytepol"] == models["bytepol-0.1"]
+        assert models["bytepol"] == models["bytepol-1.0"]
         model = load_model()
-        assert model is load_model("bytepol-0.1") is load_model(model)
-        assert model.name == "bytepol-0.1"
+        assert model is load_model("bytepol-1.0") is load_model(model)
+        assert model.name == "bytepol-1.0"
         assert predict("CCO")[0].n_atoms == 9
 
     def test_user_models(self, saved, model, tmp_path, monkeypatch):
-        other = save_model(Model(seed=6, name="other"), tmp_path / "elsewhere" / "bytepol-0.1")
+        other = save_model(Model(seed=6, name="other"), tmp_path / "elsewhere" / "bytepol-1.0")
         path = os.pathsep.join([str(tmp_path / "missing"), str(saved.parent), str(other.parent)])
         monkeypatch.setenv(PATH_VARIABLE, path)
         assert load_model("toy").sha256 == model.sha256
@@ -228,5 +228,5 @@ class TestNames:
 
     @pytest.mark.parametrize("name", ["no-such-model", "/no/such/directory"])
     def test_unknown(self, name):
-        with pytest.raises(ModelNotFoundError, match=f"'{name}'.*bytepol-0.1.*{PATH_VARIABLE}"):
+        with pytest.raises(ModelNotFoundError, match=f"'{name}'.*bytepol-1.0.*{PATH_VARIABLE}"):
             load_model(name)

@@ -47,7 +47,7 @@ def test_loads_first_thing_in_a_process(load_plugins):
         "from openff.toolkit import ForceField\n"
         f"for name in {NAMES}:\n"
         f"    f = ForceField(name, load_plugins={load_plugins})\n"
-        "    assert f['BytePolBonds'].model == 'bytepol-0.1'"
+        "    assert f['BytePolBonds'].model == 'bytepol-1.0'"
     )
     result = run_python(code)
     assert result.returncode == 0, result.stderr
@@ -162,7 +162,7 @@ def test_combining_force_fields(fixed):
 
 @pytest.mark.parametrize("path", ["m/s", "12", "mole"])
 def test_paths_that_read_like_quantities_are_refused(path):
-    text = offxml_text("bytepol").replace('model="bytepol-0.1"', f'model="{path}"')
+    text = offxml_text("bytepol").replace('model="bytepol-1.0"', f'model="{path}"')
     with pytest.raises(SMIRNOFFSpecError, match="with a leading"):
         ForceField(text)
 

@@ -116,9 +116,9 @@ def _single_points(job: LabelJob, level: RecordLevel, records: Sequence[Any]) ->
         return list(records)
     chosen = []
     for record in records:
-        steps = len(record.trajectory_ids_ or record.trajectory)
-        picks = sorted({round(i) for i in np.linspace(steps - 1, 0, level.relax)})
-        chosen += [record.trajectory_element(i) for i in picks]
+        steps = record.trajectory or []
+        picks = sorted({round(i) for i in np.linspace(len(steps) - 1, 0, level.relax)})
+        chosen += [steps[i] for i in picks]
     return chosen
 
 

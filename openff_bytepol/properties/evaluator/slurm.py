@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import dask
 from openff.evaluator.backends import ComputeResources, QueueWorkerResources
@@ -17,11 +17,20 @@ _CHILDREN_ALLOWED: Final = "export DASK_DISTRIBUTED__WORKER__DAEMON=False"
 
 
 class SLURMBackend(DaskSLURMBackend):
-    """``DaskSLURMBackend`` that keeps its options to itself.
+    """``DaskSLURMBackend`` with one worker per job, that keeps its options to itself.
 
-    Evaluator's appends them to lists of Dask's configuration, where later backends of the same
-    process find them.
+    Evaluator's starts as many workers in a job as it has threads, all on one GPU, and appends
+    its options to lists of Dask's configuration, where later backends of the same process find
+    them.
     """
+
+    def _get_cluster_class(self) -> Callable[..., Any]:
+        from dask_jobqueue import SLURMCluster
+
+        def cluster(cores: int, **options: Any) -> Any:
+            return SLURMCluster(cores=1, processes=1, job_cpu=cores, **options)
+
+        return cluster
 
     def _get_env_extra(self) -> list[str]:
         return [*_configured("job-script-prologue"), *self._setup_script_commands]

@@ -71,6 +71,8 @@ def test_slurm_script_asks_for_a_gpu(tmp_path, monkeypatch):
     assert "#SBATCH -t 06:30:00" in script
     assert "#SBATCH --mem=12G" in script
     worker = next(i for i, line in enumerate(script) if "dask_worker" in line)
+    assert "--nthreads 1 " in script[worker], "one simulation at a time on the GPU"
+    assert "--nworkers" not in script[worker]
     assert script.index("module load cuda") < worker
     assert script.index("export DASK_DISTRIBUTED__WORKER__DAEMON=False") < worker
 

@@ -7,6 +7,7 @@ stand in another order has a connection table, and an entry, of its own.
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from openff.toolkit import Molecule
 
-from openff_bytepol.exceptions import ForceFieldError
+from openff_bytepol.exceptions import ForceFieldError, HashMismatchError, OutOfDomainWarning
 
 if TYPE_CHECKING:
     from openff.toolkit import Topology
@@ -80,8 +81,6 @@ def predict_topology(model: str, sha256: str, topology: Topology) -> list[Placem
         If a molecule has no bond orders and formal charges.
     """
     from openff_bytepol.models import load_model
-    from openff_bytepol.models.registry import find_model
-    from openff_bytepol.uncertainty.calibration import read_calibration
 
     loaded = load_model(model, expected_sha256=sha256)
     weights = loaded.sha256
@@ -105,9 +104,20 @@ def predict_topology(model: str, sha256: str, topology: Topology) -> list[Placem
         keys.append(key)
         starts.append(start)
         start += molecule.n_atoms
-    calibration = read_calibration(find_model(model), weights) if unknown else None
-    found |= _predict(loaded, unknown, calibration)
+    found |= _predict(loaded, unknown, _calibration(model, weights) if unknown else None)
     return [(found[key], first) for key, first in zip(keys, starts, strict=True)]
+
+
+def _calibration(model: str, sha256: str) -> Calibration | None:
+    """The model's calibration; one of other weights is as good as none, and said."""
+    from openff_bytepol.models.registry import find_model
+    from openff_bytepol.uncertainty.calibration import read_calibration
+
+    try:
+        return read_calibration(find_model(model), sha256)
+    except HashMismatchError as error:
+        warnings.warn(str(error), OutOfDomainWarning, stacklevel=4)
+        return None
 
 
 def _predict(

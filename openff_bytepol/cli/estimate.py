@@ -216,9 +216,9 @@ def progress() -> Iterator[OnProgress]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
     with Progress(*columns, console=messages) as bar:
-        task = bar.add_task("building", total=None, text="")
 
         def show(now: Now) -> None:
+            task = bar.task_ids[0] if bar.task_ids else bar.add_task(now.stage, text="")
             text = f"{now.done:.1f}/{now.total:g} ps"
             if now.density is not None:
                 text += f"  {now.density:.3f} g/cm³"

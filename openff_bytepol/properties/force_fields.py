@@ -97,9 +97,6 @@ class Parameters:
         ForceFieldError
             If the force field does not describe a molecule.
         """
-        from openff.interchange.exceptions import InterchangeException
-        from openff.toolkit.utils.exceptions import OpenFFToolkitException
-
         charged = self._nagl_charges(topology)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="this Interchange is polarizable")
@@ -107,8 +104,10 @@ class Parameters:
                 return self.force_field.create_interchange(topology, **charged)
             except BytePolError:
                 raise
-            except (OpenFFToolkitException, InterchangeException, ValueError, KeyError) as error:
-                raise ForceFieldError(f"{self.name} cannot be used here: {error}") from error
+            except Exception as error:  # the toolkit and Interchange have no common base class
+                raise ForceFieldError(
+                    f"{self.name} does not describe this liquid: {error}"
+                ) from error
 
     def _nagl_charges(self, topology: Topology) -> dict[str, Any]:
         import shutil

@@ -6,7 +6,7 @@ import pytest
 
 from tests.properties.liquids import ARGON
 
-QUICK = ["--n-molecules", 40, "--time", "0.5ps", "--equilibration", "0.5ps", "--platform", "CPU"]
+QUICK = ["--n-molecules", 40, "--time", "1.2ps", "--equilibration", "0.5ps", "--platform", "CPU"]
 
 
 def test_estimate_and_go_on(bytepol, tmp_path):
@@ -22,7 +22,7 @@ def test_estimate_and_go_on(bytepol, tmp_path):
     assert (tmp_path / "run" / "report.html").is_file()
     other = bytepol(*command[:3], 90, *command[4:], "--timestep", 5)
     assert other.code == 1
-    assert other.messages.startswith("OutputExistsError")
+    assert "OutputExistsError:" in other.messages
 
 
 def test_benchmark_of_liquids(bytepol, tmp_path):
@@ -52,5 +52,5 @@ def test_benchmark_of_liquids(bytepol, tmp_path):
 def test_errors(bytepol, tmp_path, arguments, name):
     finished = bytepol("estimate", *arguments, "-o", tmp_path / "run")
     assert finished.code == 1
-    assert finished.messages.startswith(name), finished.messages
+    assert f"{name}:" in finished.messages
     assert not list(tmp_path.glob("run/*"))

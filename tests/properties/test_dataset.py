@@ -101,7 +101,7 @@ def test_comparison_with_experiment(tmp_path):
         ("argon", DONE),
         ("krypton", FAILED),
     ]
-    assert found[2].reason
+    assert "does not describe this liquid" in found[2].reason
     assert len(said) == 2
     (_, accuracy), *_ = accuracies(found)
     assert accuracy.n == 1

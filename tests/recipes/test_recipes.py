@@ -126,7 +126,7 @@ def test_one_liquid(recipe):
     argon = Path(__file__).parents[1] / "properties" / "argon.offxml"
     output = run(
         folder, sys.executable, "estimate_liquid.py", "[Ar]", "--force-field", argon,
-        "--temperature", 87.3, "--n-molecules", 40, "--time", "0.5ps",
+        "--temperature", 87.3, "--n-molecules", 40, "--time", "1.2ps",
     )  # fmt: skip
     assert output.startswith("density")
     assert "enthalpy_of_vaporization" in output

@@ -66,6 +66,8 @@ def _amoeba_dipole(context: openmm.Context, force: openmm.Force) -> NDArray[np.f
     if isinstance(force, AmoebaMultipoleForce):
         return _moments(force, context)
     scale = induction_scale(force)
+    # The context of the parts takes the positions over when the energy is computed.
+    context.getState(energy=True, groups={force.getForceGroup()})
     inner = force.getInnerContext(context)
     copies = inner.getSystem().getForces()
     parts = {force.getCollectiveVariableName(i): copy for i, copy in enumerate(copies)}

@@ -14,7 +14,6 @@ from openff_bytepol.properties.perturbation import (
     periodic_perturbation_integrator,
     sample_flow,
 )
-from openff_bytepol.properties.viscosity import periodic_perturbation_viscosity
 from tests.properties.argon import MASS, TEMPERATURE, argon_system, equilibrated
 
 
@@ -81,16 +80,3 @@ def test_too_short_a_flow_is_refused():
     context = equilibrated(3, integrator, 10, "Reference", cutoff=1.9)
     with pytest.raises(SamplingError, match="too few"):
         sample_flow(context, n_steps=40)
-
-
-@pytest.mark.slow
-def test_viscosity_of_argon_at_its_triple_point():
-    # eta* = 3.24 ± 0.04 at rho* = 0.8442, T* = 0.722: Ferrario et al., Phys. Rev. A 1991, 44, 6936
-    system, _ = argon_system(6)
-    integrator = periodic_perturbation_integrator(
-        system, 1.0, temperature=TEMPERATURE, timestep=8.0, friction=0.5
-    )
-    context = equilibrated(6, integrator, 5000)
-    estimate = periodic_perturbation_viscosity(sample_flow(context, n_steps=60000))
-    assert abs(estimate.value - 0.2927) < 3 * estimate.uncertainty + 0.03
-    assert estimate.uncertainty < 0.03

@@ -120,7 +120,7 @@ def molecule_row(smiles: str, generator: np.random.Generator) -> dict:
 def test_calibration_from_rows(tmp_path):
     model = Model(n_members=2, seed=2)
     generator = np.random.default_rng(1)
-    smiles = ["C" * n + "O" for n in range(1, 7)] + ["C" * n + "N" for n in range(1, 16)]
+    smiles = ["C" * n + "O" for n in range(1, 7)] + ["C" * n + "N" for n in range(1, 19)]
     rows = [molecule_row(s, generator) for s in smiles[:6]]
     rows += [{**rows[0], "smiles": s, "energies": np.zeros(1)} for s in smiles[6:]]
     found = make_calibration(model, [], rows, ["CCO", "CO"], {"origin": "test"})

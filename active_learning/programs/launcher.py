@@ -48,8 +48,9 @@ def write_launcher(folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     script = folder / "python3"
-    module = shlex.quote(__name__)
-    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m {module} "$@"\n')
+    script.write_text(
+        f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m active_learning.programs "$@"\n'
+    )
     script.chmod(0o755)
     return folder
 
@@ -59,7 +60,3 @@ def main() -> None:
     register()
     sys.argv = sys.argv[1:]
     runpy.run_path(sys.argv[0], run_name="__main__")
-
-
-if __name__ == "__main__":
-    main()

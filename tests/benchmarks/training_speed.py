@@ -82,14 +82,14 @@ def loop_step(
     prepared = []
     for row in rows:
         graphs = [library.graphs[library.index(row[f"smiles_{side}"])] for side in "ab"]
-        pair = model.network(batch_graphs(graphs)).member(0)
+        pair = model.network(batch_graphs(graphs)).member(0).to("cpu", torch.float64)
         known = [naive.separations(p) for p in (pair, *pair.split())]
-        xyz = torch.tensor(row["coordinates"], dtype=torch.float32).reshape(-1, 3)
+        xyz = torch.tensor(row["coordinates"], dtype=torch.float64).reshape(-1, 3)
         prepared.append((graphs, xyz, known))
 
     def step() -> None:
         for graphs, xyz, known in prepared:
-            whole = model.network(batch_graphs(graphs))
+            whole = model.network(batch_graphs(graphs)).to("cpu", torch.float64)
             members = range(model.n_members)
             totals = [naive_interaction(whole.member(m), xyz, known) for m in members]
             (torch.stack(totals) + 1.0).square().sum().backward()

@@ -60,7 +60,8 @@ def test_commands_and_options_exist():
 
 def test_links_between_files():
     for path in DOCUMENTS:
-        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", path.read_text()):
+        prose = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", prose):
             assert (path.parent / target).exists(), f"{path}: {target}"
 
 

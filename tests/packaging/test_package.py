@@ -25,6 +25,8 @@ def test_versions_agree():
 
 @pytest.mark.parametrize("group", PROJECT["entry-points"])
 def test_entry_points_are_installed_and_load(group):
+    if group == "openff_evaluator.plugins":
+        pytest.importorskip("openff.evaluator")
     installed = {point.name: point for point in entry_points(group=group)}
     for name, value in PROJECT["entry-points"][group].items():
         assert installed[name].value == value

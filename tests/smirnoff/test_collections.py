@@ -169,13 +169,13 @@ def test_copies_share_potentials(polarizable):
 def test_one_network_call_for_all_distinct_molecules(polarizable, monkeypatch):
     calls = []
     model = load_model()
-    original = type(model).predict
+    original = type(model).predict_members
 
     def counted(self, molecules, **options):
         calls.append(len(molecules))
         return original(self, molecules, **options)
 
-    monkeypatch.setattr(type(model), "predict", counted)
+    monkeypatch.setattr(type(model), "predict_members", counted)
     monkeypatch.setattr(prediction, "_cache", type(prediction._cache)())
     molecules = [Molecule.from_smiles(s) for s in ("CCO", "CC", "CCO", "O", "CC")]
     topology = Topology.from_molecules(molecules)

@@ -54,7 +54,9 @@ def main() -> None:
     latent = np.concatenate([v for _, v, _ in parts])
     started = time.process_time()
     config = AcquisitionConfig(strategy="vendi")
-    space = Space.of_molecules(config, [s for share in shares for s in share], latent, [], latent[:0])
+    space = Space.of_molecules(
+        config, [s for share in shares for s in share], latent, [], latent[:0]
+    )
     ones = np.ones(len(uncertainty))
     chosen = space.select(uncertainty, ones, ones.astype(int), 1e9, arguments.choose, seed=1)
     selection = time.process_time() - started

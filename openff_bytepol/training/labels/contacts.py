@@ -143,7 +143,8 @@ def label_contact(first: str, second: str, number: int, settings: ContactConfig)
         generator,
     )
     smiles = (a.mapped_smiles, b.mapped_smiles)
-    energies = first_order(*split_coordinates(smiles, coordinates), settings.level)
+    placed_a, placed_b = split_coordinates(smiles, coordinates)
+    energies = first_order(placed_a, placed_b, settings.level)
     return {
         "subset": SUBSET,
         "name": f"{first} {second} {number}",

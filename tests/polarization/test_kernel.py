@@ -109,7 +109,8 @@ def test_single_precision_and_default_tolerances():
     sites, x = water_like()
     exact = PolarizationKernel(sites, EXACT).compute(x, CUBE)
     usual = PolarizationKernel(sites, KernelOptions(cutoff=6.0)).compute(x, CUBE)
-    assert usual.energy == pytest.approx(exact.energy, rel=1e-4)
+    # a small difference of large terms: 1e-4 of the charges' energy is some hundredths
+    assert usual.energy == pytest.approx(exact.energy, abs=3e-3)
     error = np.sqrt(((usual.forces - exact.forces) ** 2).mean() / (exact.forces**2).mean())
     assert error < 1e-3
 

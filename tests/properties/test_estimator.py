@@ -233,7 +233,7 @@ def test_a_mixture_and_its_excess_volume(tmp_path):
         State(30.0, 100.0),
         ARGON,
         output=tmp_path / "run",
-        **SMALL,
+        **{**SMALL, "n_molecules": 60},
     )
-    assert found.counts == {"[Ar]": 30, "[Ne]": 10}
+    assert found.counts == {"[Ar]": 45, "[Ne]": 15}
     assert set(found.estimates) == {"excess_molar_volume", "enthalpy_of_mixing"}

@@ -36,12 +36,12 @@ def energy(k, x):
 
 def test_reweighted_oscillator():
     pulls = []
-    for seed in range(20):
+    for seed in range(100):
         x = oscillator(1.0, 4000, seed)
         result = reweight(x**2, energy(1.3, x) - energy(1.0, x), T)
         pulls.append((result.value - KT / 1.3) / result.error)
-    assert abs(np.mean(pulls)) < 0.6
-    assert np.std(pulls) == pytest.approx(1.0, abs=0.3)
+    assert abs(np.mean(pulls)) < 0.3
+    assert np.std(pulls) == pytest.approx(1.0, abs=0.2)
 
 
 def test_distant_states_are_refused():

@@ -46,9 +46,11 @@ def installed_version() -> str:
     if executable is None:
         return ""
     try:
-        done = subprocess.run(
-            [executable, "--version"], capture_output=True, text=True, timeout=120, check=False
-        )
+        with tempfile.TemporaryDirectory() as folder:  # it leaves a timer.dat where it runs
+            done = subprocess.run(
+                [executable, "--version"],
+                capture_output=True, text=True, timeout=120, check=False, cwd=folder,
+            )  # fmt: skip
     except subprocess.TimeoutExpired:
         return ""
     found = re.search(r"\d+(\.\d+)+", done.stdout)

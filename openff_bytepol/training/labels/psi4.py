@@ -56,7 +56,10 @@ def version() -> str:
     """
     if shutil.which("psi4") is None:
         raise MissingDependencyError("SAPT0 labels need the program psi4 (apt install psi4)")
-    done = subprocess.run(["psi4", "--version"], capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as folder:  # it leaves a timer.dat where it runs
+        done = subprocess.run(
+            ["psi4", "--version"], capture_output=True, text=True, check=False, cwd=folder
+        )
     return done.stdout.strip() or "unknown"
 
 

@@ -189,7 +189,7 @@ def polarization_force(force: openmm.Force, **options: Any) -> openmm.PythonForc
     from openff_bytepol.polarization import KernelOptions
 
     sites = sites_of(force)
-    first = _first_part(force)
+    first = first_part(force)
     periodic = first.getNonbondedMethod() == AmoebaMultipoleForce.PME
     settings = {
         "ewald_tolerance": first.getEwaldErrorTolerance(),
@@ -223,7 +223,7 @@ def sites_of(force: openmm.Force) -> Sites:
     from openff_bytepol.polarization import Sites
 
     scale = induction_scale(force)
-    first = _first_part(force)
+    first = first_part(force)
     n_atoms = first.getNumMultipoles()
     rows = np.empty((n_atoms, 4))
     pairs: dict[tuple[int, int], tuple[float, float]] = {}
@@ -258,5 +258,6 @@ def sites_of(force: openmm.Force) -> Sites:
     )
 
 
-def _first_part(force: openmm.Force) -> AmoebaMultipoleForce:
+def first_part(force: openmm.Force) -> AmoebaMultipoleForce:
+    """The multipole force itself, or the first of the three that make it up."""
     return force if isinstance(force, AmoebaMultipoleForce) else force.getCollectiveVariable(0)

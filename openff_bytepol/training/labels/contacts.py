@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +20,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rdkit import Chem
-from rich.progress import track
 from scipy.spatial.transform import Rotation
 
 from openff_bytepol.exceptions import ConvergenceError
@@ -26,6 +27,7 @@ from openff_bytepol.qm.first_order import first_order
 from openff_bytepol.qm.fragments import split_coordinates
 from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.labels import aimnet2, geometries
+from openff_bytepol.training.labels.chunks import make_files, split_into_chunks
 from openff_bytepol.training.labels.config import ContactConfig
 from openff_bytepol.training.labels.provenance import provenance
 from openff_bytepol.training.labels.schema import write_table
@@ -73,22 +75,20 @@ def make_contacts(
     settings = config.labels.contacts
     if settings is None:
         return []
-    pairs = choose_pairs(settings)
-    size = settings.chunk_size
-    starts = list(range(0, len(pairs), size))[worker::n_workers]
-    paths = []
-    for start in track(starts, description="contacts"):
-        path = config.output_folder / "contacts" / f"chunk-{start // size:04d}.parquet"
-        paths.append(path)
-        if path.exists() and not overwrite:
-            continue
+
+    def make(path: Path, numbered: Sequence[tuple[int, tuple[str, str]]]) -> None:
         rows = [
             row
-            for number, pair in enumerate(pairs[start : start + size], start)
+            for number, pair in numbered
             if (row := _try_label(*pair, number, settings)) is not None
         ]
         write_table(rows, DIMERS, path, provenance("PySCF", settings.level.name))
-    return paths
+
+    numbered = list(enumerate(choose_pairs(settings)))
+    return make_files(
+        split_into_chunks(numbered, settings.chunk_size, config.output_folder / "contacts"),
+        make, description="contacts", overwrite=overwrite, worker=worker, n_workers=n_workers,
+    )  # fmt: skip
 
 
 def choose_pairs(settings: ContactConfig) -> list[tuple[str, str]]:
@@ -199,6 +199,7 @@ def place(
     return np.concatenate([turned[0], turned[1] + shift * direction])
 
 
+@cache
 def _monomer(smiles: str, settings: ContactConfig) -> _Monomer:
     mol = geometries.hydrogenated(smiles)
     numbers = torch.tensor([atom.GetAtomicNum() for atom in mol.GetAtoms()])

@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rdkit import Chem
-from rich.progress import track
 
 from openff_bytepol.exceptions import ConvergenceError, DataError, EngineError
 from openff_bytepol.qm import Fragment, find_level
 from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.labels import aimnet2, geometries, psi4
+from openff_bytepol.training.labels.chunks import make_files
 from openff_bytepol.training.labels.config import DecompositionConfig
 from openff_bytepol.training.labels.contacts import place
 from openff_bytepol.training.labels.ions import approach
@@ -89,16 +89,17 @@ def make_decompositions(
     if settings is None:
         return []
     decompose = decomposition(settings)
-    paths = []
-    for job in track(jobs(settings)[worker::n_workers], description="decompositions"):
-        path = config.output_folder / "decompositions" / f"{job.name}.parquet"
-        paths.append(path)
-        if path.exists() and not overwrite:
-            continue
+
+    def make(path: Path, job: Job) -> None:
         rows = label(job, settings, decompose)
         program, version = ("Psi4", psi4.version()) if _is_sapt(settings) else ("PySCF", None)
         write_table(rows, DIMERS, path, provenance(program, settings.level, version, settings))
-    return paths
+
+    folder = config.output_folder / "decompositions"
+    return make_files(
+        {folder / f"{job.name}.parquet": job for job in jobs(settings)},
+        make, description="decompositions", overwrite=overwrite, worker=worker, n_workers=n_workers,
+    )  # fmt: skip
 
 
 def jobs(settings: DecompositionConfig) -> list[Job]:

@@ -10,12 +10,12 @@ from typing import Any, Final
 import numpy as np
 import torch
 from rdkit import Chem
-from rich.progress import track
 
 from openff_bytepol.exceptions import DataError, OutputExistsError
 from openff_bytepol.training.config import LabelConfig, TrainingConfig, load_config
 from openff_bytepol.training.labels import aimnet2, geometries, priors
 from openff_bytepol.training.labels.checks import make_checks
+from openff_bytepol.training.labels.chunks import make_files, split_into_chunks
 from openff_bytepol.training.labels.contacts import make_contacts
 from openff_bytepol.training.labels.decompositions import make_decompositions
 from openff_bytepol.training.labels.dimers import import_dimers
@@ -89,18 +89,19 @@ def make_molecules(
 ) -> list[Path]:
     """AIMNet2 labels of molecules, in chunks; those on disk are kept."""
     size = config.labels.chunk_size
-    chunks = _chunks("named", named_entries(config), size)
-    chunks |= _chunks("pool", pool_entries(config)[: config.labels.max_molecules], size)
+    folder = config.labels_folder
+    chosen = pool_entries(config)[: config.labels.max_molecules]
+    chunks = split_into_chunks(named_entries(config), size, folder, "named")
+    chunks |= split_into_chunks(chosen, size, folder, "pool")
     made = provenance("Auto3D", "AIMNet2 (wB97M-D3)", settings=config.labels)
-    paths = []
-    for name, chunk in track(list(chunks.items())[worker::n_workers], description="labels"):
-        path = config.labels_folder / f"{name}.parquet"
-        paths.append(path)
-        if path.exists() and not overwrite:
-            continue
-        rows = [row for entry in chunk if (row := _try_label(entry, config.labels)) is not None]
+
+    def make(path: Path, entries: Sequence[PoolEntry]) -> None:
+        rows = [row for entry in entries if (row := _try_label(entry, config.labels)) is not None]
         write_table(rows, MOLECULES, path, made)
-    return paths
+
+    return make_files(
+        chunks, make, description="labels", overwrite=overwrite, worker=worker, n_workers=n_workers
+    )
 
 
 def _ions(
@@ -120,11 +121,6 @@ KINDS: Final[dict[str, Callable[..., list[Path]]]] = {
     "checks": make_checks,
 }
 """What can be labelled, by name."""
-
-
-def _chunks(name: str, entries: list[PoolEntry], size: int) -> dict[str, list[PoolEntry]]:
-    starts = range(0, len(entries), size)
-    return {f"{name}-{i:04d}": entries[start : start + size] for i, start in enumerate(starts)}
 
 
 def named_entries(config: TrainingConfig) -> list[PoolEntry]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from rdkit import Chem
-from rich.progress import track
 
 from openff_bytepol.exceptions import ConvergenceError, DataError
 from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.datasets.schemas import POTENTIALS, RESPONSES
 from openff_bytepol.training.labels import aimnet2, geometries, quantum
+from openff_bytepol.training.labels.chunks import make_files, split_into_chunks
 from openff_bytepol.training.labels.config import ResponseConfig
 from openff_bytepol.training.labels.pool import PoolEntry, choose_molecules
 from openff_bytepol.training.labels.provenance import provenance
@@ -54,21 +55,19 @@ def make_responses(
     settings = config.labels.responses
     if settings is None:
         return []
-    entries = choose(config, settings)
-    size = settings.chunk_size
-    starts = list(range(0, len(entries), size))[worker::n_workers]
-    paths = []
-    for start in track(starts, description="responses"):
-        path = config.labels_folder / "responses" / f"chunk-{start // size:04d}.parquet"
-        paths.append(path)
-        if path.exists() and not overwrite:
-            continue
-        pairs = [p for e in entries[start : start + size] if (p := _try(e, settings)) is not None]
+
+    def make(path: Path, entries: Sequence[PoolEntry]) -> None:
+        pairs = [pair for e in entries if (pair := _try(e, settings)) is not None]
         made = provenance("PySCF", settings.level, settings=settings)
         potentials = path.parent.with_name("potentials") / path.name
         write_table([pair[1] for pair in pairs], POTENTIALS, potentials, made)
         write_table([pair[0] for pair in pairs], RESPONSES, path, made)
-    return paths
+
+    entries = choose(config, settings)
+    return make_files(
+        split_into_chunks(entries, settings.chunk_size, config.labels_folder / "responses"),
+        make, description="responses", overwrite=overwrite, worker=worker, n_workers=n_workers,
+    )  # fmt: skip
 
 
 def choose(config: TrainingConfig, settings: ResponseConfig) -> list[PoolEntry]:

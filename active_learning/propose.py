@@ -29,7 +29,7 @@ from openff_bytepol.smirnoff.writing import write_offxml
 from openff_bytepol.training.labels import geometries
 from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.uncertainty.calibration import read_calibration
-from openff_bytepol.uncertainty.ensemble import dimer_disagreement
+from openff_bytepol.uncertainty.energies import dimer_disagreement
 from openff_bytepol.uncertainty.laplace import LastLayerLaplace
 from openff_bytepol.uncertainty.make import sample_rows
 from openff_bytepol.uncertainty.scores import molecule_scores

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from openff_bytepol.uncertainty.calibration import Calibration
     from openff_bytepol.uncertainty.domain import Verdict, judge
-    from openff_bytepol.uncertainty.ensemble import describe_molecules, dimer_disagreement
+    from openff_bytepol.uncertainty.energies import dimer_disagreement
+    from openff_bytepol.uncertainty.ensemble import describe_molecules
     from openff_bytepol.uncertainty.laplace import LastLayerLaplace
     from openff_bytepol.uncertainty.make import calibrate_model
 
@@ -18,7 +19,7 @@ _HOMES = {
     "Verdict": "openff_bytepol.uncertainty.domain",
     "calibrate_model": "openff_bytepol.uncertainty.make",
     "describe_molecules": "openff_bytepol.uncertainty.ensemble",
-    "dimer_disagreement": "openff_bytepol.uncertainty.ensemble",
+    "dimer_disagreement": "openff_bytepol.uncertainty.energies",
     "judge": "openff_bytepol.uncertainty.domain",
 }
 

@@ -26,7 +26,7 @@ from openff_bytepol.exceptions import ModelError
 from openff_bytepol.nn.model import Model
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.targets.dimers import collate_dimers, predict_dimers
-from openff_bytepol.uncertainty.ensemble import complete_rows
+from openff_bytepol.uncertainty.energies import complete_rows
 
 FloatArray = NDArray[np.float64]
 _BATCH: Final = 32

@@ -31,13 +31,12 @@ from openff_bytepol.uncertainty.calibration import (
     calibrate_quantity,
 )
 from openff_bytepol.uncertainty.domain import disagreement_of, novelty_of
-from openff_bytepol.uncertainty.ensemble import (
+from openff_bytepol.uncertainty.energies import (
     DIMER_QUANTITIES,
-    SCALES,
     dimer_disagreement,
     monomer_members,
-    parameter_disagreement,
 )
+from openff_bytepol.uncertainty.ensemble import SCALES, parameter_disagreement
 from openff_bytepol.uncertainty.environments import environment_codes
 
 logger = logging.getLogger(__name__)

@@ -49,6 +49,24 @@ def test_import_is_light():
     assert finished.stdout.strip() == "[]"
 
 
+def test_the_force_field_needs_no_package_of_other_extras():
+    """What ``pip install ".[openff]"`` leaves out is not missed by those who simulate."""
+    code = """
+import sys
+for name in sys.argv[1:]:
+    sys.modules[name] = None
+from openff.toolkit import ForceField, Molecule
+topology = Molecule.from_smiles("CO").to_topology()
+ForceField("bytepol.offxml").create_interchange(topology).to_openmm()
+from openff_bytepol.cli import app, demo
+"""
+    left_out = ["pyarrow", "pyscf", "h5py", "dftd4", "pymbar", "pytorch_lightning", "tensorboardX"]
+    finished = subprocess.run(
+        [sys.executable, "-c", code, *left_out], capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr[-2000:]
+
+
 @pytest.mark.parametrize("name", openff_bytepol.__all__)
 def test_public_names_resolve(name):
     assert getattr(openff_bytepol, name) is not None

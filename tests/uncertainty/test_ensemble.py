@@ -8,12 +8,11 @@ from rdkit import Chem
 from openff_bytepol.exceptions import ModelError
 from openff_bytepol.graph import batch_graphs
 from openff_bytepol.nn.model import Model
+from openff_bytepol.uncertainty.energies import dimer_disagreement, monomer_members
 from openff_bytepol.uncertainty.ensemble import (
     SCALES,
     describe_molecules,
-    dimer_disagreement,
     disagreement_score,
-    monomer_members,
     parameter_disagreement,
 )
 from openff_bytepol.uncertainty.environments import environment_codes, unknown_fractions

@@ -14,6 +14,7 @@ https://doi.org/10.1103/PhysRevB.2.3004.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -29,7 +30,9 @@ _HOLE: Final = (1.0, 0.005)
 _SEPARATED: Final = (10.0, 0.1)
 """Smallest structure factor that counts, and the same per molecule."""
 _HOTTEST: Final = 3.0
-"""Times the temperature of the thermostat."""
+"""Times the temperature of the thermostat, at least."""
+_NEVER: Final = 1e-12
+"""Probability of a kinetic energy that no frame of a sound run has."""
 _MIN_MOLECULES: Final = 20
 """Fewer say nothing about phases."""
 _LAST: Final = 0.5
@@ -60,6 +63,9 @@ def check_frame(
 ) -> None:
     """Refuse energies that are not finite, or far too hot.
 
+    The kinetic temperature of a few atoms fluctuates widely: what is too hot follows from the
+    Maxwell-Boltzmann distribution.
+
     Parameters
     ----------
     potential, kinetic
@@ -75,9 +81,18 @@ def check_frame(
     """
     if not np.isfinite([potential, kinetic]).all():
         raise SimulationError("the energy is not a finite number")
-    kelvin = 2.0 * kinetic / (max(degrees_of_freedom, 1) * BOLTZMANN)
-    if kelvin > _HOTTEST * temperature:
+    degrees = max(degrees_of_freedom, 1)
+    kelvin = 2.0 * kinetic / (degrees * BOLTZMANN)
+    if kelvin > _hottest(degrees) * temperature:
         raise SimulationError(f"the system heated up to {kelvin:.0f} K at {temperature:g} K")
+
+
+@cache
+def _hottest(degrees_of_freedom: int) -> float:
+    """Kinetic temperature that is too much, in units of the thermostat's."""
+    from scipy.stats import chi2
+
+    return max(_HOTTEST, float(chi2.isf(_NEVER, degrees_of_freedom)) / degrees_of_freedom)
 
 
 def check_density(density: float, expected: float) -> None:

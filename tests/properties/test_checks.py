@@ -110,3 +110,12 @@ def test_frames_that_are_no_dynamics():
     with pytest.raises(SimulationError, match="heated up"):
         check_frame(-100.0, 300.0, 100, 300.0)
     check_frame(0.0, 0.0, 0, 300.0)
+
+
+def test_a_few_atoms_may_be_hot_for_a_moment():
+    # one water molecule: a frame in a thousand is above three times the temperature
+    random = np.random.default_rng(2)
+    for kinetic in 0.5 * 0.0019872 * 300.0 * random.chisquare(9, size=20000):
+        check_frame(0.0, kinetic, 9, 300.0)
+    with pytest.raises(SimulationError, match="heated up"):
+        check_frame(0.0, 0.5 * 9 * 0.0019872 * 3000.0, 9, 300.0)

@@ -189,7 +189,8 @@ class GateConfig(_Section):
     """What a new model must show before it is promoted."""
 
     better: tuple[str, ...] = ("new",)
-    """Sets where the mean error must fall significantly; ``new`` is the new held-out labels."""
+    """Sets where the mean error must fall significantly; ``new`` is the new held-out labels,
+    ``replay`` the held-out part of `training.replay`."""
     molecules: dict[str, str] = {}
     """Held-out set → Parquet file(s) of the molecules schema."""
     dimers: dict[str, str] = {}

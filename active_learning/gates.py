@@ -9,7 +9,7 @@ for other items of the same kind.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -145,15 +145,16 @@ def torsion_errors(model: Model, path: Path) -> Errors:
 
 
 def judge_model(
-    parent: Model, candidate: Model, new: Labels, config: CampaignConfig
+    parent: Model, candidate: Model, held_out: Mapping[str, Labels], config: CampaignConfig
 ) -> list[Comparison]:
-    """Compare on every held-out set of the configuration, and on the new held-out labels."""
+    """Compare on held-out labels by name (``new``, ``replay``) and the configuration's sets."""
     gates = config.gates
     sets: list[tuple[str, str, Any, Any]] = []
-    if new.dimers:
-        sets.append(("new", "dimers", dimer_errors, new.dimers))
-    if new.molecules:
-        sets.append(("new", "molecules", molecule_errors, new.molecules))
+    for name, labels in held_out.items():
+        if labels.dimers:
+            sets.append((name, "dimers", dimer_errors, labels.dimers))
+        if labels.molecules:
+            sets.append((name, "molecules", molecule_errors, labels.molecules))
     for name, pattern in gates.dimers.items():
         rows = [r for path in config.files(pattern) for r in read_table(path, DIMERS)]
         sets.append((name, "dimers", dimer_errors, rows))

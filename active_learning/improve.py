@@ -93,9 +93,11 @@ def judge_candidate(context: Context, number: int) -> dict[str, Any]:
     config, folder = context.config, context.round_folder(number)
     stored = next(m for m in context.state.models() if m.round == number)
     parent = next(m for m in context.state.models() if m.sha256 == stored.parent)
-    held_out = split_new(read_curated(context, number), config.gates.holdout_fraction, config.seed)[
-        "test"
-    ]
+    labels = read_curated(context, number)
+    held_out = {
+        "new": split_new(labels, config.gates.holdout_fraction, config.seed)["test"],
+        "replay": read_replay(config)["test"],
+    }
     comparisons = judge_model(context.load(parent), context.load(stored), held_out, config)
     reasons = [f"{c.name} ({c.quantity}): {c.reason}" for c in comparisons if not c.passed]
     missing = set(config.gates.better) - {c.name for c in comparisons if c.required == "better"}

@@ -144,8 +144,8 @@ class QCArchiveLabeller:
         for job_id in self._store.ids():
             values = self._store.result(job_id)
             if values is not None and "row" in values:
-                ids = tuple(values["provenance"].pop("record_ids"))
-                provenance = Provenance(record_ids=ids, **values["provenance"])
+                stored = values["provenance"]
+                provenance = Provenance(**stored | {"record_ids": tuple(stored["record_ids"])})
                 yield LabelResult(**{**values, "provenance": provenance})
 
     def cancel(self, job_ids: Sequence[str]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("qcportal")
-from active_learning.labelling import LabelJob, find_labeller
+from active_learning.labelling import LabelJob, LabelResult, Provenance, find_labeller
 from active_learning.labelling.connection import (
     Connection,
     _without_secrets,
@@ -194,3 +195,14 @@ def test_store_survives_half_written_files(tmp_path: Path) -> None:
 
 def test_connection_names_no_user(tmp_path: Path) -> None:
     assert Connection("https://host.org", tmp_path, ServerSettings()).name == "https://host.org"
+
+
+def test_results_may_be_collected_again_and_again(tmp_path: Path) -> None:
+    labeller = QCArchiveLabeller.from_settings({"server": NOWHERE}, tmp_path)
+    store = JobStore(tmp_path)
+    store.add(monomer())
+    made = LabelResult(
+        monomer().id, "molecules", {"smiles": "O"}, Provenance(NOWHERE, ("1", "2")), core_hours=0.1
+    )
+    store.finish(monomer().id, asdict(made))
+    assert [list(labeller.collect()) for _ in range(3)] == [[made]] * 3

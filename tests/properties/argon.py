@@ -19,11 +19,15 @@ TIME: Final = SIGMA * 0.1 * math.sqrt(MASS / EPSILON)
 TEMPERATURE: Final = 0.722 * 119.8
 DENSITY: Final = 0.8442
 """Per σ³."""
+VISCOSITY: Final = 3.24 * math.sqrt(MASS * EPSILON) / (0.1 * SIGMA) ** 2 * 1.66053906660e-3
+"""mPa·s, 3.24 ± 0.04 in reduced units: Ferrario et al., Phys. Rev. A 1991, 44, 6936."""
 
 
-def argon_system(n_side: int, cutoff: float = 2.5) -> tuple[openmm.System, np.ndarray]:
+def argon_system(
+    n_side: int, cutoff: float = 2.5, density: float = DENSITY
+) -> tuple[openmm.System, np.ndarray]:
     """4·n_side³ atoms on a face-centred lattice (nm); cutoff in σ."""
-    edge = n_side * (4.0 / DENSITY) ** (1.0 / 3.0) * SIGMA
+    edge = n_side * (4.0 / density) ** (1.0 / 3.0) * SIGMA
     cell = np.array([[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
     grid = np.stack(np.meshgrid(*[np.arange(n_side)] * 3, indexing="ij"), -1).reshape(-1, 1, 3)
     positions = (grid + cell).reshape(-1, 3) * edge / n_side * 0.1
@@ -49,11 +53,13 @@ def equilibrated(
     n_steps: int,
     platform: str = "CPU",
     cutoff: float = 2.5,
+    density: float = DENSITY,
+    temperature: float = TEMPERATURE,
 ) -> openmm.Context:
     """Melted from the lattice with the given integrator."""
-    system, positions = argon_system(n_side, cutoff)
+    system, positions = argon_system(n_side, cutoff, density)
     context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName(platform))
     context.setPositions(positions)
-    context.setVelocitiesToTemperature(2.0 * TEMPERATURE * unit.kelvin, 1)
+    context.setVelocitiesToTemperature(2.0 * temperature * unit.kelvin, 1)
     integrator.step(n_steps)
     return context

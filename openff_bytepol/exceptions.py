@@ -77,7 +77,17 @@ class ExportError(ForceFieldError):
 
 
 class ConvergenceError(BytePolError):
-    """Induced dipoles or another iterative solution that did not converge."""
+    """Induced dipoles or another iterative solution that did not converge.
+
+    Attributes
+    ----------
+    atoms
+        Indices of the atoms that are furthest from it, where they are known.
+    """
+
+    def __init__(self, message: str, atoms: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.atoms = tuple(atoms)
 
 
 class PolarizationCatastropheError(BytePolError):

@@ -15,23 +15,21 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike
 
-from openff_bytepol.exceptions import (
-    ConvergenceError,
-    CutoffError,
-    OverlappingAtomsError,
-    PolarizationCatastropheError,
-)
 from openff_bytepol.polarization import near, pairs
-from openff_bytepol.polarization.arrays import Floats, Reals
+from openff_bytepol.polarization.arrays import Floats
+from openff_bytepol.polarization.checks import check_cutoff, check_finite, check_overlaps
+from openff_bytepol.polarization.clock import Clock
 from openff_bytepol.polarization.mesh import Mesh, mesh_size
 from openff_bytepol.polarization.neighbours import NeighbourList
 from openff_bytepol.polarization.options import KernelOptions
 from openff_bytepol.polarization.predictor import DipolePredictor
+from openff_bytepol.polarization.response import Response
+from openff_bytepol.polarization.rows import Rows
 from openff_bytepol.polarization.sites import Sites
-from openff_bytepol.units import COULOMB, DEBYE_IN_E_ANGSTROM
+from openff_bytepol.polarization.solver import Solution, improve
+from openff_bytepol.polarization.virial import virial_tensor
+from openff_bytepol.units import COULOMB
 
-_SHORTEST: Final = 0.02
-"""Atoms closer than this (Å) are an error. Trial steps of a minimiser come closer than atoms do."""
 _LARGE_CHANGE: Final = 0.1
 """Relative change of a box edge that calls for another mesh."""
 _NO_BOX: Final = np.diag([1e12] * 3)
@@ -57,6 +55,9 @@ class PolarizationResult:
         Of the conjugate gradients.
     residual
         Root mean square of the change of the dipoles that one more Jacobi step would make, debye.
+    virial
+        -∂E/∂ε, symmetric, of strains ε that move atoms x to (1 + ε)·x and the box with them,
+        kcal/mol; (3, 3). None unless asked for.
     """
 
     energy: float
@@ -65,6 +66,7 @@ class PolarizationResult:
     dipoles: Floats
     iterations: int
     residual: float
+    virial: Floats | None = None
 
 
 class PolarizationKernel:
@@ -76,11 +78,17 @@ class PolarizationKernel:
         Charges, polarizabilities and scale factors.
     options
         Accuracy and speed.
+
+    Attributes
+    ----------
+    clock
+        Processor time of the parts of `compute`, once switched on.
     """
 
     def __init__(self, sites: Sites, options: KernelOptions | None = None) -> None:
         self.sites = sites
         self.options = KernelOptions() if options is None else options
+        self.clock = Clock()
         self._charges = np.ascontiguousarray(sites.charges)
         self._alpha = np.ascontiguousarray(sites.polarizabilities)[:, None]
         self._per_alpha = np.divide(
@@ -94,7 +102,7 @@ class PolarizationKernel:
         self._neighbours: NeighbourList | None = None
         self._mesh: Mesh | None = None
         self._mesh_edges: Floats = np.ones(3)
-        self._rows: _Rows | None = None
+        self._rows: Rows | None = None
         self._last_box: Floats | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -104,7 +112,9 @@ class PolarizationKernel:
         """Forget the dipoles of earlier steps."""
         self._predictor.reset()
 
-    def compute(self, positions: ArrayLike, box: ArrayLike | None = None) -> PolarizationResult:
+    def compute(
+        self, positions: ArrayLike, box: ArrayLike | None = None, *, virial: bool = False
+    ) -> PolarizationResult:
         """Solve for the dipoles at given positions.
 
         Parameters
@@ -113,6 +123,8 @@ class PolarizationKernel:
             Å; (n_atoms, 3).
         box
             Reduced vectors as rows, Å; (3, 3). Neither box nor cutoff by default.
+        virial
+            Compute the virial, which takes about as long as one iteration.
 
         Returns
         -------
@@ -130,114 +142,88 @@ class PolarizationKernel:
             If the cutoff is longer than half the shortest box width.
         """
         x = np.ascontiguousarray(positions, dtype=np.float64)
-        _check_finite(x)
+        check_finite(x)
         periodic = box is not None
         vectors = np.ascontiguousarray(box, dtype=np.float64) if periodic else _NO_BOX
         if periodic:
-            _check_cutoff(vectors, self.options.cutoff)
+            check_cutoff(vectors, self.options.cutoff)
         same_box = self._last_box is not None and np.array_equal(self._last_box, vectors)
         guess = self._predictor.predict(len(x)) if same_box else self._predictor.latest(len(x))
         self._last_box = vectors.copy()
-        n = len(x)
         kappa = self.options.kappa if periodic else 0.0
-        rows = self._neighbour_rows(x, vectors, periodic)
-        energy, force, field = np.empty(n), np.empty((n, 3)), np.empty((n, 3))
-        closest = np.empty(n)
-        pairs.screen(
-            x, vectors, self._charges, self._weights, kappa,
-            self.options.cutoff**2 if periodic else 1e300,
-            *rows.neighbours, *rows.arrays, energy, force, field, closest,
-        )  # fmt: skip
-        _check_overlaps(closest)
-        sites = self.sites
-        parts = np.empty((len(sites.near_pairs), 5))
-        near.near_field(
-            x, vectors, sites.near_pairs, sites.charge_scales, sites.field_scales,
-            self._charges, self._weights, energy, force, field, parts,
-        )  # fmt: skip
+        with self.clock("neighbour list"):
+            rows = self._neighbour_rows(x, vectors, periodic)
         mesh = self._place_on_mesh(x, vectors) if periodic else None
-        residual = field
-        potential = mesh.potential(self._charges, guess) if mesh is not None else None
-        residual += self._dipole_field(rows, guess, kappa)
-        if mesh is not None and potential is not None:
-            mesh.field(potential, residual)
-        residual -= self._per_alpha * guess
-        dipoles, iterations, error = self._solve(guess, residual, potential, rows, kappa)
+        response = Response(rows, mesh, kappa, self.clock)
+        with self.clock("radial functions"):
+            energy, force, field, parts = self._charges_alone(x, vectors, rows, periodic)
+        potential = response.add_field(self._charges, guess, field)
+        solution = Solution(guess, field - self._per_alpha * guess, potential)
+        options = self.options
+        improve(
+            solution, response, self._alpha, self._per_alpha,
+            options.tolerance, options.max_iterations, options.min_iterations,
+        )  # fmt: skip
+        dipoles = solution.dipoles
         if same_box or len(self._predictor) == 0:
             self._predictor.push(dipoles)
-        as_rows = np.ascontiguousarray(dipoles.T, dtype=self._dtype)
-        pairs.dipole_forces(
-            rows.index, rows.v, rows.c3, rows.c5, rows.c7, rows.count,
-            self._charges.astype(self._dtype), as_rows, energy, force,
-        )  # fmt: skip
-        near.near_forces(sites.near_pairs, parts, self._charges, dipoles, energy, force)
-        if mesh is not None and potential is not None:
-            mesh.energy_and_forces(potential, self._charges, dipoles, energy, force)
+        with self.clock("forces"):
+            pairs.dipole_forces(
+                *rows.radial, self._charges.astype(self._dtype), rows.by_component(dipoles),
+                energy, force,
+            )  # fmt: skip
+            near.near_forces(self.sites.near_pairs, parts, self._charges, dipoles, energy, force)
+            if mesh is not None and solution.potential is not None:
+                mesh.energy_and_forces(solution.potential, self._charges, dipoles, energy, force)
         total = energy.sum() + 0.5 * (dipoles**2 * self._per_alpha).sum()
-        total += self._self_energy(dipoles, kappa, vectors)
+        total += self._self_energy(dipoles, kappa) + self._background(kappa, vectors)
+        tensor = None
+        if virial:
+            tensor = virial_tensor(self.sites, rows, parts, mesh, dipoles, kappa)
         return PolarizationResult(
-            COULOMB * float(total), COULOMB * force, self._charges, dipoles, iterations, error
+            energy=COULOMB * float(total),
+            forces=COULOMB * force,
+            charges=self._charges,
+            dipoles=dipoles,
+            iterations=solution.iterations,
+            residual=solution.error(self._alpha),
+            virial=tensor,
         )
 
-    def _solve(
-        self, dipoles: Floats, residual: Floats, potential: Reals | None, rows: _Rows, kappa: float
-    ) -> tuple[Floats, int, float]:
-        """Conjugate gradients with a diagonal preconditioner; changes its arguments."""
-        options = self.options
-        error = self._error(residual)
-        step = self._alpha * residual
-        weight = float((residual * step).sum())
-        iterations = 0
-        while error > options.tolerance:
-            if iterations == options.max_iterations:
-                raise self._unconverged(residual, error)
-            image = self._per_alpha * step
-            image -= self._dipole_field(rows, step, kappa)
-            if self._mesh is not None and potential is not None:
-                change = self._mesh.potential(np.zeros_like(self._charges), step)
-                field = np.zeros_like(step)
-                self._mesh.field(change, field)
-                image -= field
-            curvature = float((step * image).sum())
-            if not curvature > 0.0:
-                raise self._catastrophe(step)
-            length = weight / curvature
-            dipoles += length * step
-            residual -= length * image
-            if potential is not None:
-                change *= length
-                potential += change
-            preconditioned = self._alpha * residual
-            before, weight = weight, float((residual * preconditioned).sum())
-            step *= weight / before
-            step += preconditioned
-            error = self._error(residual)
-            iterations += 1
-        return dipoles, iterations, error
+    def _charges_alone(
+        self, x: Floats, box: Floats, rows: Rows, periodic: bool
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """Energy, forces and field of the charges in real space; parts of near pairs."""
+        n = len(x)
+        energy, force, field = np.empty(n), np.empty((n, 3)), np.empty((n, 3))
+        closest = np.empty(n)
+        options, sites = self.options, self.sites
+        pairs.screen(
+            x, box, self._charges, self._weights, options.kappa if periodic else 0.0,
+            options.cutoff**2 if periodic else 1e300,
+            *rows.neighbours, *rows.radial, energy, force, field, closest,
+        )  # fmt: skip
+        check_overlaps(closest)
+        parts = np.empty((len(sites.near_pairs), 5))
+        near.near_field(
+            x, box, sites.near_pairs, sites.charge_scales, sites.field_scales,
+            self._charges, self._weights, energy, force, field, parts,
+        )  # fmt: skip
+        return energy, force, field, parts
 
-    def _dipole_field(self, rows: _Rows, dipoles: Floats, kappa: float) -> Floats:
-        """Field of the dipoles in real space, with the self field of the mesh."""
-        field = (4.0 * kappa**3 / (3.0 * math.sqrt(math.pi))) * dipoles
-        as_rows = np.ascontiguousarray(dipoles.T, dtype=self._dtype)
-        pairs.dipole_field(rows.index, rows.v, rows.c3, rows.c5, rows.count, as_rows, field)
-        return field
+    def _self_energy(self, dipoles: Floats, kappa: float) -> float:
+        per_charge, per_dipole = kappa, 2.0 * kappa**3 / 3.0
+        squares = per_charge * (self._charges**2).sum() + per_dipole * (dipoles**2).sum()
+        return -float(squares) / math.sqrt(math.pi)
 
-    def _self_energy(self, dipoles: Floats, kappa: float, box: Floats) -> float:
+    def _background(self, kappa: float, box: Floats) -> float:
+        """Energy of the charge that neutralises the box, e²/Å."""
         if kappa == 0.0:
             return 0.0
-        root_pi = math.sqrt(math.pi)
-        charges = self._charges
-        return float(
-            -kappa / root_pi * (charges**2).sum()
-            - 2.0 * kappa**3 / (3.0 * root_pi) * (dipoles**2).sum()
-            - math.pi / (2.0 * kappa**2 * np.linalg.det(box)) * charges.sum() ** 2
-        )
+        area = math.pi / (2.0 * kappa**2 * float(np.linalg.det(box)))
+        return -area * float(self._charges.sum()) ** 2
 
-    def _error(self, residual: Floats) -> float:
-        change = self._alpha * residual
-        return math.sqrt(float((change**2).sum()) / len(change)) / DEBYE_IN_E_ANGSTROM
-
-    def _neighbour_rows(self, x: Floats, box: Floats, periodic: bool) -> _Rows:
+    def _neighbour_rows(self, x: Floats, box: Floats, periodic: bool) -> Rows:
         if self._neighbours is None:
             exponent = 20.0 if self.options.precision == "single" else 40.0
             close = (exponent / self._weights.min() ** 2) ** (1.0 / 3.0)
@@ -248,7 +234,7 @@ class PolarizationKernel:
         elif self._rows is None:
             neighbours.take_all(len(x))
         if self._rows is None or self._rows.capacity != neighbours.indices.shape[1]:
-            self._rows = _Rows(neighbours, self._dtype)
+            self._rows = Rows(neighbours, self._dtype)
         return self._rows
 
     def _place_on_mesh(self, x: Floats, box: Floats) -> Mesh:
@@ -256,78 +242,8 @@ class PolarizationKernel:
         edges = np.diag(box)
         if self._mesh is None or np.abs(edges / self._mesh_edges - 1.0).max() > _LARGE_CHANGE:
             size = mesh_size(box, options.kappa, options.ewald_tolerance)
-            self._mesh = Mesh(size, options.kappa, self._dtype, numba.get_num_threads())
+            threads = numba.get_num_threads()
+            self._mesh = Mesh(size, options.kappa, self._dtype, threads, self.clock)
             self._mesh_edges = edges.copy()
         self._mesh.place(x, box)
         return self._mesh
-
-    def _unconverged(self, residual: Floats, error: float) -> ConvergenceError:
-        worst = np.argsort(-(self._alpha * residual**2).sum(1))[:4]
-        return ConvergenceError(
-            f"induced dipoles are off by {error:.2g} debye after {self.options.max_iterations} "
-            f"iterations, most at {_names(worst)}; check the structure there, or raise the "
-            "tolerance"
-        )
-
-    def _catastrophe(self, step: Floats) -> PolarizationCatastropheError:
-        worst = np.argsort(-(step**2).sum(1))[:4]
-        return PolarizationCatastropheError(
-            f"induced dipoles grow without limit (polarization catastrophe) at {_names(worst)}: "
-            "these atoms are too close for their polarizabilities; minimise the structure first",
-            worst.tolist(),
-        )
-
-
-class _Rows:
-    """Pairs within the cutoff and their radial functions, one row per atom."""
-
-    def __init__(self, neighbours: NeighbourList, dtype: np.dtype[Any]) -> None:
-        shape = neighbours.indices.shape
-        self.capacity = shape[1]
-        self.neighbours = (neighbours.indices, neighbours.n_close, neighbours.n_all)
-        self.index = np.empty(shape, dtype=np.int32)
-        self.v = np.empty((3, *shape), dtype=dtype)
-        self.c3, self.c5, self.c7 = (np.empty(shape, dtype=dtype) for _ in range(3))
-        self.count = np.empty(shape[0], dtype=np.int32)
-
-    @property
-    def arrays(self) -> tuple[Any, ...]:
-        """In the order that `pairs.screen` takes them."""
-        return self.index, self.v, self.c3, self.c5, self.c7, self.count
-
-
-def _check_finite(x: Floats) -> None:
-    finite = np.isfinite(x).all(1)
-    if not finite.all():
-        atoms = np.flatnonzero(~finite)
-        raise OverlappingAtomsError(
-            f"positions of {_names(atoms)} are not finite; the simulation has become unstable: "
-            "minimise first, or take shorter steps",
-            atoms.tolist(),
-        )
-
-
-def _check_cutoff(box: Floats, cutoff: float) -> None:
-    width = float(np.diag(box).min())
-    if cutoff > 0.5 * width:
-        raise CutoffError(
-            f"the real-space cutoff of {cutoff:g} Å is longer than half the shortest box width "
-            f"({width:.4g} Å); use a larger box or a shorter cutoff"
-        )
-
-
-def _check_overlaps(closest: Floats) -> None:
-    if closest.min() >= _SHORTEST**2:
-        return
-    atoms = np.flatnonzero(closest < _SHORTEST**2)
-    raise OverlappingAtomsError(
-        f"{_names(atoms)} are within {math.sqrt(closest.min()):.2g} Å of another atom; "
-        "separate them, or minimise the structure first",
-        atoms.tolist(),
-    )
-
-
-def _names(atoms: Any) -> str:
-    shown = ", ".join(str(atom) for atom in list(atoms)[:6])
-    more = ", …" if len(atoms) > 6 else ""
-    return f"atom{'s' if len(atoms) > 1 else ''} {shown}{more}"

@@ -15,6 +15,7 @@ from scipy import fft
 
 from openff_bytepol.polarization import splines
 from openff_bytepol.polarization.arrays import Floats, Indices, Reals
+from openff_bytepol.polarization.clock import Clock
 from openff_bytepol.polarization.splines import ORDER
 
 _LARGE: Final = 500_000
@@ -52,12 +53,19 @@ class Mesh:
         Of the mesh.
     threads
         Slabs into which the mesh is divided for spreading.
+    clock
+        Of the parts.
     """
 
     def __init__(
-        self, size: tuple[int, int, int], kappa: float, dtype: DTypeLike, threads: int
+        self,
+        size: tuple[int, int, int],
+        kappa: float,
+        dtype: DTypeLike,
+        threads: int,
+        clock: Clock,
     ) -> None:
-        self.size, self.kappa, self.threads = size, kappa, threads
+        self.size, self.kappa, self.threads, self._clock = size, kappa, threads, clock
         self.dtype = np.dtype(dtype)
         self.box: Floats = np.zeros((3, 3))
         self._workers = threads if math.prod(size) > _LARGE else 1
@@ -75,17 +83,20 @@ class Mesh:
         if len(self._first) != n_atoms:
             self._first = np.empty((n_atoms, 3), dtype=np.int32)
             self._theta = np.empty((n_atoms, 3, 3, ORDER), dtype=self.dtype)
-        splines.place(positions, self._to_mesh, np.array(self.size), self._first, self._theta)
+        with self._clock("spreading"):
+            splines.place(positions, self._to_mesh, np.array(self.size), self._first, self._theta)
 
     def potential(self, charges: Floats, dipoles: Floats) -> Reals:
         """Potential of charges (e; (n_atoms,)) and dipoles (e·Å; (n_atoms, 3)) on the mesh, e/Å."""
         transform = self._transform(charges, dipoles)
-        transform *= self._influence
-        return self._backward(transform)
+        with self._clock("transforms"):
+            transform *= self._influence
+            return self._backward(transform)
 
     def field(self, potential: Reals, field: Floats) -> None:
         """Add the field of a potential (e/Å²; (n_atoms, 3))."""
-        splines.field(self._pad(potential), self._first, self._theta, self._to_mesh, field)
+        with self._clock("mesh fields"):
+            splines.field(self._pad(potential), self._first, self._theta, self._to_mesh, field)
 
     def energy_and_forces(
         self, potential: Reals, charges: Floats, dipoles: Floats, energy: Floats, force: Floats
@@ -102,13 +113,38 @@ class Mesh:
             force,
         )
 
+    def virial(self, charges: Floats, dipoles: Floats) -> Floats:
+        """Minus the derivative of the energy by strain, e²/Å; (3, 3).
+
+        Two parts: waves change their lengths, and dipoles, which do not turn with the box, their
+        phases.
+        """
+        transform = self._transform(charges, dipoles)
+        weights = (transform.real**2 + transform.imag**2) * (0.5 * self._influence)
+        weights[:, :, 1 : (self.size[2] + 1) // 2] *= 2.0
+        x, y, z = vectors = self._wave_vectors()
+        square = x * x + y * y + z * z
+        square[0, 0, 0] = 1.0
+        slopes = weights * (2.0 / square + 2.0 * (math.pi / self.kappa) ** 2)
+        tensor = float(weights.sum()) * np.eye(3)
+        for a in range(3):
+            for b in range(3):
+                tensor[a, b] -= float((slopes * vectors[a] * vectors[b]).sum())
+        field = np.zeros_like(dipoles)
+        self.field(self.potential(charges, dipoles), field)
+        return tensor - field.T @ dipoles
+
     def _transform(self, charges: Floats, dipoles: Floats) -> NDArray[np.complexfloating]:
         padded, nz = self._padded, self.size[2]
-        splines.spread(
-            padded, self._first, self._theta, charges, dipoles @ self._to_mesh, self.threads
-        )
-        padded[:, :, :ORDER] += padded[:, :, nz:]
-        transform: NDArray[np.complexfloating] = fft.rfftn(padded[:, :, :nz], workers=self._workers)
+        with self._clock("spreading"):
+            splines.spread(
+                padded, self._first, self._theta, charges, dipoles @ self._to_mesh, self.threads
+            )
+            padded[:, :, :ORDER] += padded[:, :, nz:]
+        with self._clock("transforms"):
+            transform: NDArray[np.complexfloating] = fft.rfftn(
+                padded[:, :, :nz], workers=self._workers
+            )
         return transform
 
     def _backward(self, transform: NDArray[np.complexfloating]) -> Reals:

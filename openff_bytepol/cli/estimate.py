@@ -75,6 +75,9 @@ def estimate(
     equilibration: EquilibrationOption = None,
     platform: PlatformOption = None,
     timestep: Annotated[float | None, typer.Option(help="fs.", min=0.01)] = None,
+    acceleration: Annotated[
+        float, typer.Option(help="Of perturbation_viscosity, Å/ps².", min=1e-6)
+    ] = 0.5,
     seed: SeedOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
@@ -96,6 +99,7 @@ def estimate(
         "equilibration": None if equilibration is None else parse_time(equilibration),
         "platform": platform,
         "timestep": timestep,
+        "acceleration": acceleration,
         "seed": seed,
         "overwrite": force,
     }

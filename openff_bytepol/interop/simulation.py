@@ -81,6 +81,7 @@ def make_simulation(
     positions: ArrayLike | None = None,
     box: ArrayLike | None = None,
     polarization: Polarization = "auto",
+    integrator: openmm.Integrator | None = None,
 ) -> app.Simulation:
     """Simulation with integrator, barostat and platform chosen for the force field.
 
@@ -115,6 +116,8 @@ def make_simulation(
     polarization
         "kernel" replaces the multipole force by the package's own kernel, "openmm" keeps it;
         "auto" replaces it on platform CPU, for more than 100 atoms.
+    integrator
+        In place of the one chosen, with its own temperature, time step and friction.
 
     Returns
     -------
@@ -145,7 +148,8 @@ def make_simulation(
         topology.setPeriodicBoxVectors(edges * unit.nanometer)
     if pressure is not None:
         _add_barostat(system, pressure, temperature, seed)
-    integrator = _integrator(system, temperature, timestep, friction)
+    if integrator is None:
+        integrator = _integrator(system, temperature, timestep, friction)
     if seed is not None:
         integrator.setRandomNumberSeed(seed)
     chosen, properties = choose_platform(platform, precision=precision)

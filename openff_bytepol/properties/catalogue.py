@@ -21,6 +21,7 @@ from openff_bytepol.properties.excess import (
     excess_density,
     excess_molar_volume,
 )
+from openff_bytepol.properties.flow import periodic_perturbation_viscosity, recorded_flow
 from openff_bytepol.properties.observables import Observables
 from openff_bytepol.properties.response import (
     heat_capacity,
@@ -31,7 +32,7 @@ from openff_bytepol.properties.results import PropertyEstimate
 from openff_bytepol.properties.vaporization import enthalpy_of_vaporization
 from openff_bytepol.properties.viscosity import green_kubo_viscosity
 
-Leg: TypeAlias = Literal["liquid", "gas", "pure", "transport", "stress"]
+Leg: TypeAlias = Literal["liquid", "gas", "pure", "transport", "stress", "flow"]
 Estimates: TypeAlias = Mapping[str, PropertyEstimate]
 
 
@@ -51,6 +52,10 @@ class Legs:
         At constant volume, with unwrapped centres.
     stress
         At constant volume, with pressure tensors every few fs.
+    flow
+        At constant volume, under a periodic acceleration.
+    acceleration
+        Of that, Å/ps².
     """
 
     liquid: Observables | None = None
@@ -58,10 +63,12 @@ class Legs:
     pure: list[Observables] = field(default_factory=list)
     transport: Observables | None = None
     stress: Observables | None = None
+    flow: Observables | None = None
+    acceleration: float = 0.0
 
     def available(self) -> set[Leg]:
         """Those that have been simulated."""
-        names: tuple[Leg, ...] = ("liquid", "gas", "pure", "transport", "stress")
+        names: tuple[Leg, ...] = ("liquid", "gas", "pure", "transport", "stress", "flow")
         return {name for name in names if getattr(self, name)}
 
 
@@ -109,9 +116,13 @@ def _diffusion(legs: Legs) -> PropertyEstimate | Estimates:
     """Corrected for the size of the box where a viscosity can be estimated too."""
     run = _transport(legs)
     viscosity = None
-    if legs.stress is not None:
-        with suppress(PropertyError):
-            viscosity = green_kubo_viscosity(legs.stress)
+    for estimate_viscosity, is_there in (
+        (_viscosity, legs.stress is not None),
+        (_perturbation_viscosity, legs.flow is not None),
+    ):
+        if is_there and viscosity is None:
+            with suppress(PropertyError):
+                viscosity = estimate_viscosity(legs)
     found = {
         name: self_diffusion(run, component=i, viscosity=viscosity)
         for i, name in enumerate(run.names)
@@ -123,6 +134,12 @@ def _viscosity(legs: Legs) -> PropertyEstimate:
     if legs.stress is None:
         raise PropertyError("pressure tensors have not been simulated")
     return green_kubo_viscosity(legs.stress)
+
+
+def _perturbation_viscosity(legs: Legs) -> PropertyEstimate:
+    if legs.flow is None:
+        raise PropertyError("the flow under a periodic acceleration has not been simulated")
+    return periodic_perturbation_viscosity(recorded_flow(legs.flow, legs.acceleration))
 
 
 _LIQUID: Final = frozenset[Leg]({"liquid"})
@@ -181,6 +198,12 @@ PROPERTIES: Final[dict[str, Recipe]] = {
     ),
     "viscosity": Recipe(
         frozenset[Leg]({"liquid", "stress"}), _viscosity, "shear viscosity by Green and Kubo"
+    ),
+    "perturbation_viscosity": Recipe(
+        frozenset[Leg]({"liquid", "flow"}),
+        _perturbation_viscosity,
+        "shear viscosity by periodic perturbation",
+        ("pp_viscosity",),
     ),
     "conductivity": Recipe(
         _TRANSPORT,

@@ -27,6 +27,7 @@ UNITS: Final = {
     "enthalpy_of_mixing": "kJ/mol",
     "self_diffusion": "m**2/s",
     "viscosity": "mPa*s",
+    "perturbation_viscosity": "mPa*s",
     "conductivity": "S/m",
     "nernst_einstein_conductivity": "S/m",
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from openff_bytepol.interop.platforms import Precision
 from openff_bytepol.properties.box import SYSTEM_FILE, TOPOLOGY_FILE
 from openff_bytepol.properties.observables import Floats
+from openff_bytepol.units import OPENMM_LENGTH
 
 if TYPE_CHECKING:
     from openmm.app import Simulation
@@ -47,6 +48,7 @@ class Engine:
         box: Floats | None,
         *,
         friction: float = FRICTION,
+        acceleration: float | None = None,
     ) -> Simulation:
         """Simulation of the system in a folder, with velocities; errors as `make_simulation`.
 
@@ -58,13 +60,27 @@ class Engine:
             K; atm, None for constant volume; 1/ps.
         positions, box
             Å.
+        acceleration
+            Of a periodic perturbation, Å/ps²; see `periodic_perturbation_integrator`.
         """
         import openmm
         from openmm.app import PDBFile
 
-        from openff_bytepol.interop.simulation import make_simulation
+        from openff_bytepol.interop.simulation import default_timestep, make_simulation
+        from openff_bytepol.properties.perturbation import periodic_perturbation_integrator
 
         system = openmm.XmlSerializer.deserialize((folder / SYSTEM_FILE).read_text("utf-8"))
+        integrator = None
+        if acceleration is not None:
+            if box is not None:
+                system.setDefaultPeriodicBoxVectors(*(box * OPENMM_LENGTH))
+            integrator = periodic_perturbation_integrator(
+                system,
+                acceleration,
+                temperature=temperature,
+                timestep=self.timestep or default_timestep(system),
+                friction=friction,
+            )
         return make_simulation(
             system,
             PDBFile(str(folder / TOPOLOGY_FILE)).topology,
@@ -77,6 +93,7 @@ class Engine:
             seed=self.seed,
             positions=positions,
             box=box,
+            integrator=integrator,
         )
 
 

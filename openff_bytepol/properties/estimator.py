@@ -197,6 +197,9 @@ class _Run:
             self.legs.stress = self._at_fixed_volume(STRESSED, liquid, self.legs.liquid)
         if "transport" in needs:
             self.legs.transport = self._at_fixed_volume(TRANSPORTED, liquid, self.legs.liquid)
+        if "flow" in needs:
+            self.legs.acceleration = request.acceleration
+            self.legs.flow = self._at_fixed_volume(liquid.flow_stage, liquid, self.legs.liquid)
         estimates, failures = self._analyse()
         simulated = liquid.data()
         return Estimation(
@@ -264,6 +267,8 @@ class _Run:
             data = leg.data(stage)
             if stage == STRESSED:
                 return Legs(liquid=liquid, stress=data)
+            if stage == leg.flow_stage:
+                return Legs(liquid=liquid, flow=data, acceleration=self._request.acceleration)
             return Legs(liquid=liquid, transport=data, stress=self.legs.stress)
 
         self._note(leg, leg.at_fixed_volume(stage, liquid, self._should_stop(look)))

@@ -45,6 +45,7 @@ SCALED: Final = "5-scale"
 FIXED: Final = "6-fix-volume"
 TRANSPORTED: Final = "7-transport"
 STRESSED: Final = "8-stress"
+FLOWING: Final = "9-flow"
 
 _FIX_SHARE: Final = 0.2
 """Of the equilibration time, to relax at constant volume."""
@@ -155,7 +156,8 @@ class LiquidLeg:
         Parameters
         ----------
         stage
-            ``TRANSPORTED`` for motion of molecules, ``STRESSED`` for pressure tensors.
+            ``TRANSPORTED`` for motion of molecules, ``STRESSED`` for pressure tensors,
+            `flow_stage` for the response to a periodic acceleration.
         liquid
             Production at constant pressure.
         should_stop
@@ -169,8 +171,16 @@ class LiquidLeg:
         time = _FIX_SHARE * request.equilibration_time
         if not is_done(self.folder / FIXED, time):
             run_stage(self._begin(SCALED), self.folder / FIXED, time, on_progress=self.on_progress)
-        simulation = self._begin(FIXED, friction=_TRANSPORT_FRICTION)
+        if stage == self.flow_stage:
+            simulation = self._begin(FIXED, acceleration=request.acceleration)
+        else:
+            simulation = self._begin(FIXED, friction=_TRANSPORT_FRICTION)
         return self._sample(simulation, stage, should_stop)
+
+    @property
+    def flow_stage(self) -> str:
+        """Stage of the periodic perturbation; one for each acceleration."""
+        return f"{FLOWING}-{self.request.acceleration:g}"
 
     def data(self, stage: str = PRODUCED) -> Observables:
         """Everything that a stage recorded.
@@ -199,6 +209,8 @@ class LiquidLeg:
         recorders: list[Recorder] = []
         if stage == STRESSED:
             recorders.append(sampling.stress_recorder(simulation, self.box, temperature))
+        elif stage == self.flow_stage:
+            recorders.append(sampling.flow_recorder(simulation, self.box, temperature))
         else:
             pressure = request.state.pressure if stage == PRODUCED else None
             recorders += sampling.recorders(simulation, self.box, temperature, pressure)

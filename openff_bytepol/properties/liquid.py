@@ -123,6 +123,7 @@ def begin(
     engine: Engine,
     *,
     friction: float = FRICTION,
+    acceleration: float | None = None,
 ) -> Simulation:
     """Simulation at the end of an earlier stage; after `build`, with new velocities.
 
@@ -136,10 +137,18 @@ def begin(
         K; atm, None for constant volume; 1/ps.
     engine
         How to integrate.
+    acceleration
+        Of a periodic perturbation, Å/ps²; none by default.
     """
     positions, velocities, vectors = end_of(folder / before)
     simulation = engine.simulation(
-        folder / BUILD, temperature, pressure, positions, vectors, friction=friction
+        folder / BUILD,
+        temperature,
+        pressure,
+        positions,
+        vectors,
+        friction=friction,
+        acceleration=acceleration,
     )
     if before != BUILD:
         simulation.context.setVelocities(velocities)

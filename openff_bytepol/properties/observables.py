@@ -27,6 +27,7 @@ _SERIES: Final = {
     "dipoles": ("dipoles_e_angstrom", (3,)),
     "centers": ("centers_angstrom", (-1, 3)),
     "pressure_tensors": ("pressure_tensors_atm", (3, 3)),
+    "flow_amplitudes": ("flow_amplitudes_angstrom_per_ps", ()),
 }
 """Field → its name in files, and shape of one frame (-1: one per molecule)."""
 
@@ -68,6 +69,8 @@ class Observables:
         Centres of mass of molecules, unwrapped, Å; (n_frames, n_molecules, 3).
     pressure_tensors
         Instantaneous, atm; (n_frames, 3, 3).
+    flow_amplitudes
+        Of the velocity profile under a periodic acceleration, Å/ps; (n_frames,).
     polarizabilities
         Isotropic molecular polarizability of each component, Å³; None or zeros with fixed
         charges.
@@ -94,6 +97,7 @@ class Observables:
     dipoles: Floats | None = None
     centers: Floats | None = None
     pressure_tensors: Floats | None = None
+    flow_amplitudes: Floats | None = None
     polarizabilities: tuple[float, ...] | None = None
     discarded: float = 0.0
 

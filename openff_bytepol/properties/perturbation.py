@@ -15,18 +15,15 @@ import numpy as np
 import openmm
 from openmm import unit
 
-from openff_bytepol.exceptions import ForceFieldError, SamplingError
+from openff_bytepol.exceptions import ForceFieldError
 from openff_bytepol.interop.openmm_forces import FAST_GROUP, SLOW_GROUP
 from openff_bytepol.interop.openmm_multipoles import is_polarizable
+from openff_bytepol.properties.flow import Flow, steady_flow
 from openff_bytepol.properties.observables import Floats
-from openff_bytepol.properties.statistics import equilibration
-from openff_bytepol.properties.viscosity import Flow
 from openff_bytepol.units import BOLTZMANN, GRAM_PER_CM3, NM_PER_ANGSTROM, OPENMM_ENERGY
 
 _ACCELERATION: Final = "acceleration"
 _INNER_STEPS: Final = 2
-_STEADY: Final = 0.2
-"""Fraction of a run left out until the flow is steady, at least."""
 
 
 def periodic_perturbation_integrator(
@@ -149,31 +146,30 @@ def sample_flow(
     if not _accelerates(integrator):
         raise ForceFieldError("the context's integrator is no periodic_perturbation_integrator")
     box = _rectangular_box(context.getState())
-    masses = np.array(
-        [
-            system.getParticleMass(i).value_in_unit(unit.dalton)
-            for i in range(system.getNumParticles())
-        ]
-    )
+    masses = particle_masses(system)
     amplitudes = []
     for step in range(every, n_steps + 1, every):
         integrator.step(every)
         amplitudes.append(flow_amplitude(context, masses))
         if on_frame is not None:
             on_frame(step)
-    if len(amplitudes) < 2 / _STEADY:
-        raise SamplingError(f"{len(amplitudes)} frames of the flow are too few; simulate longer")
-    interval = every * integrator.getStepSize().value_in_unit(unit.picosecond)
-    series = np.array(amplitudes)
-    start = max(int(_STEADY * len(series)), equilibration(series))
-    return Flow(
-        times=interval * np.arange(start, len(series), dtype=np.float64),
-        amplitudes=series[start:],
+    return steady_flow(
+        np.array(amplitudes),
+        interval=every * integrator.getStepSize().value_in_unit(unit.picosecond),
         acceleration=integrator.getGlobalVariableByName(_ACCELERATION) / NM_PER_ANGSTROM,
         wavelength=box[2],
         density=masses.sum() * GRAM_PER_CM3 / math.prod(box),
         temperature=integrator.getGlobalVariableByName("kT") / (BOLTZMANN * OPENMM_ENERGY),
-        discarded=start * interval,
+    )
+
+
+def particle_masses(system: openmm.System) -> Floats:
+    """Da; (n_particles,)."""
+    return np.array(
+        [
+            system.getParticleMass(i).value_in_unit(unit.dalton)
+            for i in range(system.getNumParticles())
+        ]
     )
 
 

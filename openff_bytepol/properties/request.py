@@ -44,6 +44,8 @@ class Request(BaseModel):
         Between recorded frames, ps.
     trajectory
         Between frames of positions, ps; None for none.
+    acceleration
+        Of the periodic perturbation that gives a viscosity, Å/ps².
     checkpoint
         Wall time between checkpoints, s.
     platform, precision, timestep, seed
@@ -63,6 +65,7 @@ class Request(BaseModel):
     budget: Positive | None = None
     interval: Positive = 0.2
     trajectory: Positive | None = 1.0
+    acceleration: Positive = 0.5
     checkpoint: Positive = CHECKPOINT_SECONDS
     platform: str | None = None
     precision: Precision = "mixed"

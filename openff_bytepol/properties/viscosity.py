@@ -1,9 +1,8 @@
-"""Shear viscosity from pressure fluctuations or from the response to a periodic force."""
+"""Shear viscosity from pressure fluctuations."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +10,7 @@ import numpy as np
 from scipy.integrate import cumulative_trapezoid
 from scipy.optimize import curve_fit
 
-from openff_bytepol.exceptions import ObservablesError, SamplingError
+from openff_bytepol.exceptions import SamplingError
 from openff_bytepol.properties.observables import Floats, Observables
 from openff_bytepol.properties.results import PropertyEstimate
 from openff_bytepol.properties.statistics import (
@@ -19,11 +18,9 @@ from openff_bytepol.properties.statistics import (
     Runs,
     as_runs,
     autocorrelation,
-    drift_warning,
     estimate,
-    mean,
 )
-from openff_bytepol.units import ATMOSPHERE, BOLTZMANN, MPA_S, SQUARE_METER_PER_SECOND
+from openff_bytepol.units import ATMOSPHERE, BOLTZMANN, MPA_S
 
 SEGMENTS: Final = 10
 """Into how many pieces runs are cut, at least."""
@@ -114,99 +111,6 @@ def green_kubo_viscosity(runs: Runs, *, n_segments: int = SEGMENTS) -> PropertyE
             "spread_mPa_s": spread[shown].tolist(),
             "relaxation_times_ps": [fit.first_time, fit.second_time],
             "cutoff_ps": float(times[fit.last]),
-        },
-    )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Flow:
-    """Response of a liquid to the acceleration A·cos(2πz/L) along x.
-
-    Attributes
-    ----------
-    times
-        ps, from the steady state on; (n_frames,).
-    amplitudes
-        Of the velocity profile, V in v_x = V·cos(2πz/L), Å/ps; (n_frames,).
-    acceleration
-        A, Å/ps².
-    wavelength
-        L, Å.
-    density
-        g/cm³.
-    temperature
-        K.
-    discarded
-        ps before the steady state.
-    """
-
-    times: Floats
-    amplitudes: Floats
-    acceleration: float
-    wavelength: float
-    density: float
-    temperature: float
-    discarded: float = 0.0
-
-
-def periodic_perturbation_viscosity(flows: Flow | Sequence[Flow]) -> PropertyEstimate:
-    """Shear viscosity from the steady flow under a periodic acceleration.
-
-    η = ρ A / (V k²), k = 2π/L
-
-    It is that at the shear rate max |dv_x/dz| = V·k, given in ``details``: repeat it with smaller
-    accelerations until it no longer changes, and with longer boxes, since η(k) falls with k.
-
-    Source: Hess, J. Chem. Phys. 2002, 116, 209, https://doi.org/10.1063/1.1421362.
-
-    Parameters
-    ----------
-    flows
-        Steady flow of one run or several replicas with equal A, L and density.
-
-    Returns
-    -------
-    PropertyEstimate
-        mPa·s.
-
-    Raises
-    ------
-    ObservablesError
-        If replicas differ.
-    SamplingError
-        If the flow does not rise out of the thermal motion.
-    """
-    several = [flows] if isinstance(flows, Flow) else list(flows)
-    if not several:
-        raise ObservablesError("no flows to analyse")
-    first = several[0]
-    for other in several[1:]:
-        for name in ("acceleration", "wavelength", "temperature"):
-            if getattr(other, name) != getattr(first, name):
-                raise ObservablesError(f"flows differ in {name}")
-    series = [flow.amplitudes for flow in several]
-    velocity = mean(series)
-    if velocity.value < 3.0 * velocity.error:
-        raise SamplingError(
-            f"the flow, {velocity.value:.3g} ± {velocity.error:.2g} Å/ps, is lost in thermal "
-            "motion; simulate longer or accelerate more"
-        )
-    k = 2.0 * math.pi / first.wavelength
-    kinematic = first.acceleration / (velocity.value * k**2) * SQUARE_METER_PER_SECOND
-    value = kinematic * first.density * 1000.0 * 1000.0  # g/cm³ to kg/m³, Pa·s to mPa·s
-    return PropertyEstimate(
-        name="viscosity",
-        value=value,
-        uncertainty=value * velocity.error / velocity.value,
-        unit="mPa*s",
-        n_effective=velocity.n_effective,
-        equilibration_time=max(flow.discarded for flow in several),
-        method="periodic perturbation; error from the statistical inefficiency",
-        warnings=tuple(drift_warning(series, "flow")),
-        details={
-            "acceleration_angstrom_per_ps2": first.acceleration,
-            "shear_rate_per_ps": velocity.value * k,
-            "wavelength_angstrom": first.wavelength,
         },
     )
 

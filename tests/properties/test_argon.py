@@ -7,13 +7,11 @@ import openmm
 import pytest
 
 from openff_bytepol.properties.diffusion import self_diffusion
+from openff_bytepol.properties.flow import periodic_perturbation_viscosity
 from openff_bytepol.properties.perturbation import periodic_perturbation_integrator, sample_flow
 from openff_bytepol.properties.pressure import PressureMeter, molecules_of
 from openff_bytepol.properties.structure import coordination_number, radial_distribution
-from openff_bytepol.properties.viscosity import (
-    green_kubo_viscosity,
-    periodic_perturbation_viscosity,
-)
+from openff_bytepol.properties.viscosity import green_kubo_viscosity
 from tests.properties.argon import MASS, SIGMA, TEMPERATURE, VISCOSITY, equilibrated
 from tests.properties.systems import make_run
 

@@ -237,3 +237,26 @@ def test_a_mixture_and_its_excess_volume(tmp_path):
     )
     assert found.counts == {"[Ar]": 45, "[Ne]": 15}
     assert set(found.estimates) == {"excess_molar_volume", "enthalpy_of_mixing"}
+
+
+@pytest.mark.slow
+def test_viscosity_by_periodic_perturbation(tmp_path):
+    asked = {"time": 10.0, "equilibration": 2.0, "acceleration": 1.0, "interval": 0.1}
+    found = estimate(
+        ["pp_viscosity", "diffusion"],
+        "[Ar]",
+        STATE,
+        ARGON,
+        output=tmp_path / "run",
+        **{**SMALL, **asked},
+    )
+    viscosity = found["perturbation_viscosity"]
+    # about 0.26 mPa·s near the triple point; box and run are small
+    assert 0.08 < viscosity.value < 0.5
+    assert 0.0 < viscosity.uncertainty < 0.4 * viscosity.value
+    assert viscosity.unit == "mPa*s"
+    assert viscosity.details["acceleration_angstrom_per_ps2"] == 1.0
+    assert abs(viscosity.details["heating_K"]) < 20.0
+    diffusion = found["self_diffusion"]
+    assert diffusion.details["finite_size_correction_m2_per_s"] > 0.0
+    assert (tmp_path / "run" / "liquid" / "9-flow-1").is_dir()

@@ -10,11 +10,13 @@ import pytest
 from scipy.signal import lfilter
 
 from openff_bytepol.exceptions import ObservablesError, SamplingError
-from openff_bytepol.properties.viscosity import (
+from openff_bytepol.properties.flow import (
     Flow,
-    green_kubo_viscosity,
     periodic_perturbation_viscosity,
+    recorded_flow,
 )
+from openff_bytepol.properties.viscosity import green_kubo_viscosity
+from openff_bytepol.units import BOLTZMANN, KJ_PER_KCAL
 from tests.properties.systems import make_run
 
 PASCAL = 101325.0
@@ -98,3 +100,32 @@ def test_newtonian_flow():
         periodic_perturbation_viscosity(replace(flow, amplitudes=noise))
     with pytest.raises(ObservablesError, match="acceleration"):
         periodic_perturbation_viscosity([flow, replace(flow, acceleration=2.0)])
+
+
+def test_recorded_flow():
+    random = np.random.default_rng(3)
+    n, frames, edge = 100, 400, 10.0
+    amplitudes = 0.5 + 0.05 * random.normal(size=frames)
+    kelvin = 310.0
+    kinetic = 1.5 * n * BOLTZMANN * kelvin + 0.25 * n * 39.948 * 0.05**2 / KJ_PER_KCAL
+    run = make_run(
+        frames,
+        n,
+        times=0.05 * np.arange(frames),
+        flow_amplitudes=amplitudes,
+        kinetic_energies=np.full(frames, kinetic),
+        pressure=None,
+    )
+    flow = recorded_flow(run, 0.3)
+    assert flow.times[0] == pytest.approx(0.2 * frames * 0.05)
+    assert flow.wavelength == edge
+    assert flow.heating == pytest.approx(10.0, abs=0.1)
+    estimate = periodic_perturbation_viscosity(flow)
+    density = n * 39.948 * 1.66053906660e-27 / 1e-27
+    kinematic = 0.3 * 1e14 / (0.5e2 * (2 * math.pi / 1e-9) ** 2)
+    assert estimate.value == pytest.approx(density * kinematic * 1e3, rel=0.02)
+    assert "heats the liquid by 10.0 K" in estimate.warnings[-1]
+    with pytest.raises(SamplingError, match="too few"):
+        recorded_flow(run[:8], 0.3)
+    with pytest.raises(ObservablesError, match="flow_amplitudes"):
+        recorded_flow(replace(run, flow_amplitudes=None), 0.3)

@@ -8,7 +8,7 @@ where the model is wrong.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -24,6 +24,7 @@ from active_learning.config import DimerConfig
 from active_learning.labelling.base import LabelJob
 from openff_bytepol.exceptions import BytePolError
 from openff_bytepol.training.labels import geometries as shapes
+from openff_bytepol.training.labels.liquids import neighbours
 
 logger = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]
@@ -85,7 +86,8 @@ def cut_dimers(
     generator = np.random.default_rng(seed)
     found: list[DimerCandidate] = []
     for number, (positions, box) in reversed(list(enumerate(frames))):
-        pairs = list(_neighbours(positions, box, starts, config.max_distance))
+        placed = [positions[a:b] for a, b in pairwise(starts)]
+        pairs = list(neighbours(placed, box, config.max_distance))
         for i, j, xyz_i, xyz_j in (pairs[k] for k in generator.permutation(len(pairs))):
             if len(found) >= config.per_mixture * (len(frames) - number) / len(frames):
                 break
@@ -156,22 +158,6 @@ def _positions(simulation: Any) -> FloatArray:
     state = simulation.context.getState(getPositions=True)
     positions = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
     return np.asarray(positions, dtype=np.float64)
-
-
-def _neighbours(
-    positions: FloatArray, box: FloatArray | None, starts: NDArray[np.int64], cutoff: float
-) -> Iterator[tuple[int, int, FloatArray, FloatArray]]:
-    """Pairs of molecules in contact, the second moved to its nearest image."""
-    molecules = [positions[a:b] for a, b in pairwise(starts)]
-    for i, one in enumerate(molecules):
-        for j in range(i + 1, len(molecules)):
-            other = molecules[j]
-            if box is not None:
-                shift = other.mean(0) - one.mean(0)
-                other = other - box * np.round(shift / box)
-            gaps = np.linalg.norm(one[:, None] - other[None], axis=-1)
-            if gaps.min() < cutoff:
-                yield i, j, one, other
 
 
 def _too_close(pair: tuple[Chem.Mol, Chem.Mol], one: FloatArray, other: FloatArray) -> bool:

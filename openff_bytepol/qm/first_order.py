@@ -14,7 +14,7 @@ https://doi.org/10.1063/1.1824898) closely, for a small part of the cost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,36 +41,84 @@ class FirstOrder:
     exchange: float
 
 
-def first_order(a: Fragment, b: Fragment, level: Level) -> FirstOrder:
-    """Heitler-London electrostatics and exchange of two closed-shell molecules.
+@dataclass(frozen=True, eq=False)
+class Orbitals:
+    """A molecule at a place, with its occupied orbitals."""
+
+    fragment: Fragment
+    level: Level
+    coefficients: Matrix
+    """(n_ao, n_occupied), in the basis of the level."""
+
+    def moved(self, rotation: Matrix, translation: Matrix) -> Orbitals:
+        """The molecule elsewhere, at the price of a rotation instead of an SCF.
+
+        Parameters
+        ----------
+        rotation
+            (3, 3) proper rotation R; coordinates become x·Rᵀ + t.
+        translation
+            t, (3,), Å.
+        """
+        from pyscf.gto.mole import ao_rotation_matrix
+
+        # PySCF 2 turns basis functions by the transpose of what it turns coordinates by
+        molecule = build_molecule(self.fragment, self.level.basis or "")
+        turn = ao_rotation_matrix(molecule, rotation.T)
+        coordinates = self.fragment.coordinates @ rotation.T + translation
+        placed = replace(self.fragment, coordinates=coordinates)
+        return Orbitals(placed, self.level, turn @ self.coefficients)
+
+
+def occupied_orbitals(fragment: Fragment, level: Level) -> Orbitals:
+    """Orbitals of a molecule on its own.
 
     Parameters
     ----------
-    a, b
-        Molecules at their places.
+    fragment
+        Closed shell.
     level
-        Of the monomers' orbitals; density fitting is needed (``auxiliary_basis``).
+        Its functional and basis; density fitting is needed (``auxiliary_basis``).
 
     Raises
     ------
     DataError
         If the level has no density fitting.
     ConvergenceError
-        If an SCF does not converge, or atoms lie on top of one another.
+        If the SCF does not converge.
     MissingDependencyError
         If PySCF is not installed.
     """
     if level.auxiliary_basis is None or level.basis is None:
         raise DataError(f"{level.name}: first-order energies need a basis and density fitting")
-    monomers = [build_molecule(fragment, level.basis) for fragment in (a, b)]
-    occupied = [_occupied(monomer, level) for monomer in monomers]
-    dimer = build_molecule(merge([a, b]), level.basis)
-    sizes = [len(orbitals) for orbitals in occupied]
-    orbitals_a = np.vstack([occupied[0], np.zeros((sizes[1], occupied[0].shape[1]))])
-    orbitals_b = np.vstack([np.zeros((sizes[0], occupied[1].shape[1])), occupied[1]])
+    field = build_mean_field(build_molecule(fragment, level.basis), level)
+    field.conv_tol = ORBITAL_TOLERANCE
+    converge(field)
+    return Orbitals(fragment, level, np.asarray(field.mo_coeff[:, field.mo_occ > 0]))
+
+
+def first_order(a: Orbitals, b: Orbitals) -> FirstOrder:
+    """Heitler-London electrostatics and exchange of two closed-shell molecules.
+
+    Parameters
+    ----------
+    a, b
+        Molecules at their places, orbitals at one level.
+
+    Raises
+    ------
+    ConvergenceError
+        If atoms lie on top of one another.
+    """
+    level, basis = a.level, a.level.basis or ""
+    monomers = [build_molecule(one.fragment, basis) for one in (a, b)]
+    dimer = build_molecule(merge([a.fragment, b.fragment]), basis)
+    sizes = [len(one.coefficients) for one in (a, b)]
+    orbitals_a = np.vstack([a.coefficients, np.zeros((sizes[1], a.coefficients.shape[1]))])
+    orbitals_b = np.vstack([np.zeros((sizes[0], b.coefficients.shape[1])), b.coefficients])
     together = orthogonalize(np.hstack([orbitals_a, orbitals_b]), dimer.intor("int1e_ovlp"))
     field = build_mean_field(dimer, level, _HARTREE_FOCK)
-    attraction_a, attraction_b = _attraction(dimer, len(a.symbols))
+    attraction_a, attraction_b = _attraction(dimer, len(a.fragment.symbols))
     kinetic = dimer.intor("int1e_kin")
     repulsion = [molecule.energy_nuc() for molecule in (dimer, *monomers)]
     whole, _, _ = _energy(field, together, kinetic + attraction_a + attraction_b)
@@ -84,13 +132,6 @@ def first_order(a: Fragment, b: Fragment, level: Level) -> FirstOrder:
     )
     total = whole - first - second + between
     return FirstOrder(electrostatics * HARTREE_IN_KCAL, (total - electrostatics) * HARTREE_IN_KCAL)
-
-
-def _occupied(molecule: Any, level: Level) -> Matrix:
-    field = build_mean_field(molecule, level)
-    field.conv_tol = ORBITAL_TOLERANCE
-    converge(field)
-    return np.asarray(field.mo_coeff[:, field.mo_occ > 0])
 
 
 def _attraction(dimer: Any, n_first: int) -> tuple[Matrix, Matrix]:

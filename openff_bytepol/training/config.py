@@ -121,6 +121,8 @@ class TargetConfig(_Section):
     """Dimers with a total interaction above this are left out, kcal/mol."""
     charge_limits: dict[int, Positive] = {}
     """Largest absolute charge of an atom by atomic number, e; larger ones are penalized."""
+    wall_energy: Annotated[float, Field(ge=0.0)] = 0.0
+    """Least energy of any two atoms at 1 Å and nearer, kcal/mol; 0 for no such walls."""
     monomer_energy_scale: Positive = 1.0
     monomer_energy_softening: Positive = 10.0
     """Energies are weighted by 1/(1 + E/softening), kcal/mol."""

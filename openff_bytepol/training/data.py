@@ -30,13 +30,13 @@ Rows = dict[Split, list[dict[str, Any]]]
 
 def load_dimers(config: TrainingConfig) -> Rows:
     """Dimers, split by monomer pair; contacts whose labels are not made yet are left out."""
-    contacts = sorted((config.output_folder / "contacts").glob("*.parquet"))
     rows = [
         row
-        for path in [*import_dimers(config), *make_ion_curves(config), *contacts]
+        for path in [*import_dimers(config), *make_ion_curves(config)]
         for row in read_table(path, DIMERS)
-        if not _interaction(row) > config.targets.dimer_energy_limit
     ]
+    rows += _contacts(config)
+    rows = [row for row in rows if not _interaction(row) > config.targets.dimer_energy_limit]
     names = {s: canonical_smiles(s) for row in rows for s in (row["smiles_a"], row["smiles_b"])}
     split = config.split
     return _split(
@@ -45,6 +45,14 @@ def load_dimers(config: TrainingConfig) -> Rows:
         split.pair_fraction,
         split.seed,
     )
+
+
+def _contacts(config: TrainingConfig) -> list[dict[str, Any]]:
+    """With the weight that the configuration gives them now."""
+    paths = sorted((config.output_folder / "contacts").glob("*.parquet"))
+    settings = config.labels.contacts
+    weight = {} if settings is None else {"weight": settings.weight}
+    return [row | weight for path in paths for row in read_table(path, DIMERS)]
 
 
 def _interaction(row: dict[str, Any]) -> float:

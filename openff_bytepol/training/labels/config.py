@@ -46,8 +46,25 @@ class ResponseConfig(Section):
         return f"{self.functional.upper()}/{self.basis} (density fitting)"
 
 
+class LiquidConfig(Section):
+    """A liquid of equal parts of some molecules, simulated at constant volume."""
+
+    molecules: Annotated[tuple[str, ...], Field(min_length=1)]
+    """SMILES."""
+    density: Positive
+    """g/cm³"""
+    temperature: Positive = 330.0
+    """K"""
+    equilibration_steps: Count = 600
+    """Of 2 fs, after a minimisation."""
+    frames: Annotated[int, Field(ge=1)] = 4
+    steps_between: Annotated[int, Field(ge=1)] = 150
+    count: Annotated[int, Field(ge=1)] = 8
+    """Pairs that are labelled."""
+
+
 class ContactConfig(Section):
-    """Random contacts of liquids' molecules with first-order energies (PySCF)."""
+    """Contacts of liquids' molecules with first-order energies (PySCF)."""
 
     molecules: tuple[str, ...]
     """SMILES."""
@@ -63,6 +80,12 @@ class ContactConfig(Section):
     relaxation_steps: Count = 60
     weight: Positive = 1.0
     """Of these dimers in the loss."""
+    liquids: tuple[LiquidConfig, ...] = ()
+    """Liquids from which further pairs are cut."""
+    model: str = "bytepol"
+    """Name or folder of the model that simulates them."""
+    reach: Positive = 1.1
+    """Pairs of a liquid whose smallest distance, in sums of van der Waals radii, is below."""
     chunk_size: Annotated[int, Field(ge=1)] = 4
     seed: int = 7
 

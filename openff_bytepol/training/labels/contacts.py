@@ -3,33 +3,34 @@
 Published sets of dimers hold minima and what lies on straight lines through them: the back
 of a molecule rarely meets anything. Here two molecules turn at random and approach until the
 closest pair of atoms reaches a chosen part of the sum of their van der Waals radii (Bondi),
-so that every part of a molecule meets every part of its neighbours. Electrostatics and
-exchange come from `qm.first_order`; the other components stay open (NaN).
+so that every part of a molecule meets every part of its neighbours; more are cut from liquids
+that a model simulates. Molecules are rigid conformers, whose orbitals are computed once.
+Electrostatics and exchange come from `qm.first_order`; the other components stay open (NaN).
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from rdkit import Chem
 from scipy.spatial.transform import Rotation
 
 from openff_bytepol.exceptions import ConvergenceError
+from openff_bytepol.models import load_model
 from openff_bytepol.qm.first_order import first_order
-from openff_bytepol.qm.fragments import split_coordinates
 from openff_bytepol.training.config import TrainingConfig
-from openff_bytepol.training.labels import aimnet2, geometries
+from openff_bytepol.training.labels import geometries
 from openff_bytepol.training.labels.chunks import make_files, split_into_chunks
-from openff_bytepol.training.labels.config import ContactConfig
+from openff_bytepol.training.labels.config import ContactConfig, LiquidConfig
+from openff_bytepol.training.labels.liquids import neighbours, simulate_liquid
 from openff_bytepol.training.labels.provenance import provenance
+from openff_bytepol.training.labels.rigid import RigidMolecule, rigid_molecule
 from openff_bytepol.training.labels.schema import write_table
 from openff_bytepol.training.targets.dimers import DIMERS
 
@@ -42,25 +43,28 @@ _STEP = 0.02
 Coordinates = NDArray[np.float64]
 
 
-class _Monomer(NamedTuple):
-    mapped_smiles: str
-    radii: Coordinates
-    conformers: Coordinates
+class Contact(NamedTuple):
+    """Two molecules that touch."""
+
+    smiles: tuple[str, str]
+    coordinates: tuple[Coordinates, Coordinates]
+    """(n_atoms, 3) each, Å."""
+    name: str
 
 
 def make_contacts(
     config: TrainingConfig, *, overwrite: bool = False, worker: int = 0, n_workers: int = 1
 ) -> list[Path]:
-    """Label the dimers of ``labels.contacts``; chunks on disk are kept.
+    """Label the dimers of ``labels.contacts``; files on disk are kept.
 
     Parameters
     ----------
     config
         Run with a ``labels.contacts`` section.
     overwrite
-        Make existing chunks again.
+        Make existing files again.
     worker, n_workers
-        This process takes every ``n_workers``-th chunk, starting at ``worker``.
+        This process takes every ``n_workers``-th file, starting at ``worker``.
 
     Returns
     -------
@@ -71,24 +75,30 @@ def make_contacts(
     ------
     MissingDependencyError
         If PySCF or the AIMNet2 weights are not installed.
+    ModelNotFoundError
+        If there is no such model to simulate liquids with.
     """
     settings = config.labels.contacts
     if settings is None:
         return []
+    folder = config.output_folder / "contacts"
 
-    def make(path: Path, numbered: Sequence[tuple[int, tuple[str, str]]]) -> None:
-        rows = [
-            row
-            for number, pair in numbered
-            if (row := _try_label(*pair, number, settings)) is not None
-        ]
+    def make(path: Path, contacts: Callable[[], Iterable[Contact]]) -> None:
+        rows = [row for contact in contacts() if (row := _try_label(contact, settings))]
         write_table(rows, DIMERS, path, provenance("PySCF", settings.level.name))
 
     numbered = list(enumerate(choose_pairs(settings)))
+    random = split_into_chunks(numbered, settings.chunk_size, folder)
+    tasks: dict[Path, Callable[[], Iterable[Contact]]] = {
+        path: partial(_random_contacts, chunk, settings) for path, chunk in random.items()
+    }
+    for number, liquid in enumerate(settings.liquids):
+        tasks[folder / f"liquid-{number:04d}.parquet"] = partial(
+            _liquid_contacts, liquid, number, settings, config
+        )
     return make_files(
-        split_into_chunks(numbered, settings.chunk_size, config.output_folder / "contacts"),
-        make, description="contacts", overwrite=overwrite, worker=worker, n_workers=n_workers,
-    )  # fmt: skip
+        tasks, make, description="contacts", overwrite=overwrite, worker=worker, n_workers=n_workers
+    )
 
 
 def choose_pairs(settings: ContactConfig) -> list[tuple[str, str]]:
@@ -104,59 +114,93 @@ def choose_pairs(settings: ContactConfig) -> list[tuple[str, str]]:
     return [pairs[i] for i in generator.permutation(len(pairs))]
 
 
-def _try_label(
-    first: str, second: str, number: int, settings: ContactConfig
-) -> dict[str, Any] | None:
-    try:
-        return label_contact(first, second, number, settings)
-    except ConvergenceError as error:
-        logger.warning("contact %d, %s and %s, left out: %s", number, first, second, error)
-        return None
-
-
-def label_contact(first: str, second: str, number: int, settings: ContactConfig) -> dict[str, Any]:
-    """Row of the dimer schema for one random contact of two molecules.
+def label_contact(contact: Contact, settings: ContactConfig) -> dict[str, Any]:
+    """Row of the dimer schema for two molecules, as rigid conformers at their places.
 
     Parameters
     ----------
-    first, second
-        SMILES.
-    number
-        Names the dimer and seeds its geometry.
+    contact
+        Molecules, places and a name.
     settings
-        Closeness, level and weight.
+        Conformers, level and weight.
 
     Raises
     ------
     DataError
         If a molecule has no geometry.
     ConvergenceError
-        If an SCF does not converge.
+        If an SCF does not converge, or molecules lie on top of one another.
     """
-    generator = np.random.default_rng([settings.seed, number])
-    a, b = _monomer(first, settings), _monomer(second, settings)
-    coordinates = place(
-        a.conformers[generator.integers(len(a.conformers))],
-        b.conformers[generator.integers(len(b.conformers))],
-        np.add.outer(a.radii, b.radii),
-        float(generator.uniform(*settings.closeness)),
-        generator,
-    )
-    smiles = (a.mapped_smiles, b.mapped_smiles)
-    placed_a, placed_b = split_coordinates(smiles, coordinates)
-    energies = first_order(placed_a, placed_b, settings.level)
+    placed = [
+        _rigid(smiles, settings).at(coordinates, settings.level)
+        for smiles, coordinates in zip(contact.smiles, contact.coordinates, strict=True)
+    ]
+    energies = first_order(*placed)
+    smiles_a, smiles_b = (_rigid(smiles, settings).mapped_smiles for smiles in contact.smiles)
     return {
         "subset": SUBSET,
-        "name": f"{first} {second} {number}",
+        "name": f"{' '.join(contact.smiles)} {contact.name}",
         "level": settings.level.name,
-        "smiles_a": smiles[0],
-        "smiles_b": smiles[1],
-        "coordinates": coordinates.ravel(),
+        "smiles_a": smiles_a,
+        "smiles_b": smiles_b,
+        "coordinates": np.concatenate([one.fragment.coordinates for one in placed]).ravel(),
         "elst": energies.electrostatics,
         "exch": energies.exchange,
         **dict.fromkeys(("ind", "disp", "total"), math.nan),
         "weight": settings.weight,
     }
+
+
+def _try_label(contact: Contact, settings: ContactConfig) -> dict[str, Any] | None:
+    try:
+        return label_contact(contact, settings)
+    except ConvergenceError as error:
+        logger.warning("contact %s of %s left out: %s", contact.name, contact.smiles, error)
+        return None
+
+
+def _random_contacts(
+    numbered: Sequence[tuple[int, tuple[str, str]]], settings: ContactConfig
+) -> Iterator[Contact]:
+    for number, pair in numbered:
+        generator = np.random.default_rng([settings.seed, number])
+        a, b = (_rigid(smiles, settings) for smiles in pair)
+        coordinates = place(
+            a.conformers[generator.integers(len(a.conformers))],
+            b.conformers[generator.integers(len(b.conformers))],
+            np.add.outer(a.radii, b.radii),
+            float(generator.uniform(*settings.closeness)),
+            generator,
+        )
+        n_first = len(a.radii)
+        yield Contact(pair, (coordinates[:n_first], coordinates[n_first:]), str(number))
+
+
+def _liquid_contacts(
+    liquid: LiquidConfig, number: int, settings: ContactConfig, config: TrainingConfig
+) -> Iterator[Contact]:
+    """Neighbours of any kind, chosen by chance from every frame."""
+    generator = np.random.default_rng([settings.seed, number])
+    beside = config.beside(settings.model)
+    model = load_model(beside if beside.is_dir() else settings.model)
+    rigid = [_rigid(smiles, settings) for smiles in liquid.molecules]
+    reach = settings.reach * 2 * max(one.radii.max() for one in rigid)
+    molecules = [one.molecule for one in rigid]
+    chosen = 0
+    frames = simulate_liquid(model, molecules, liquid, settings.seed + number)
+    for done, (placed, kinds, box) in enumerate(frames, start=1):
+        pairs = list(neighbours(placed, box, reach))
+        for k in generator.permutation(len(pairs)):
+            if chosen >= liquid.count * done // liquid.frames:
+                break
+            i, j, first, second = pairs[k]
+            sums = np.add.outer(rigid[kinds[i]].radii, rigid[kinds[j]].radii)
+            gaps = np.linalg.norm(first[:, None] - second[None], axis=-1)
+            small = len(first) + len(second) <= settings.max_atoms
+            if small and (gaps / sums).min() < settings.reach:
+                chosen += 1
+                names = (liquid.molecules[kinds[i]], liquid.molecules[kinds[j]])
+                yield Contact(names, (first, second), f"liquid {number}-{chosen}")
 
 
 def place(
@@ -199,12 +243,5 @@ def place(
     return np.concatenate([turned[0], turned[1] + shift * direction])
 
 
-@cache
-def _monomer(smiles: str, settings: ContactConfig) -> _Monomer:
-    mol = geometries.hydrogenated(smiles)
-    numbers = torch.tensor([atom.GetAtomicNum() for atom in mol.GetAtoms()])
-    starts = torch.from_numpy(geometries.conformers(mol, settings.n_conformers, settings.seed))
-    relaxed = aimnet2.relax(starts, numbers, Chem.GetFormalCharge(mol), settings.relaxation_steps)
-    table = Chem.GetPeriodicTable()
-    radii = np.array([table.GetRvdw(int(number)) for number in numbers])
-    return _Monomer(Chem.MolToSmiles(mol), radii, relaxed.double().numpy())
+def _rigid(smiles: str, settings: ContactConfig) -> RigidMolecule:
+    return rigid_molecule(smiles, settings.n_conformers, settings.relaxation_steps, settings.seed)

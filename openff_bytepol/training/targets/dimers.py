@@ -36,6 +36,7 @@ from openff_bytepol.training.labels.schema import VERSION, unit_field
 from openff_bytepol.training.molecules import MoleculeLibrary, gather_nonbonded
 from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.base import robust, weighted_mean
+from openff_bytepol.training.targets.walls import wall_penalty
 
 BLOCK: Final = 4
 REFERENCES: Final = ("elst", "exch", "ind", "disp", "total")
@@ -130,6 +131,8 @@ class DimerTarget:
         losses = dimer_losses(dimer_energies(parameters, batch), batch, self._config)
         if self._config.charge_limits:
             losses["charge limits"] = charge_penalty(parameters, self._config)
+        if self._config.wall_energy:
+            losses["walls"] = wall_penalty(parameters, self._config.wall_energy)
         return losses
 
     def describe(self, batch: DimerBatch) -> str:

@@ -1,0 +1,102 @@
+"""Molecules that keep their shape, with orbitals that are computed once for each conformer."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rdkit import Chem
+from scipy.spatial.transform import Rotation
+
+from openff_bytepol.qm.first_order import Orbitals, occupied_orbitals
+from openff_bytepol.qm.fragments import Fragment
+from openff_bytepol.qm.levels import Level
+from openff_bytepol.training.labels import aimnet2, geometries
+
+Coordinates = NDArray[np.float64]
+
+
+class RigidMolecule:
+    """Relaxed conformers of a molecule.
+
+    Parameters
+    ----------
+    smiles
+        SMILES.
+    n_conformers
+        How many are embedded.
+    relaxation_steps
+        With AIMNet2.
+    seed
+        Of the embedding.
+
+    Raises
+    ------
+    DataError
+        If the molecule has no geometry.
+    MissingDependencyError
+        If the AIMNet2 weights are not installed.
+    """
+
+    def __init__(self, smiles: str, *, n_conformers: int, relaxation_steps: int, seed: int) -> None:
+        self.molecule = geometries.hydrogenated(smiles)
+        numbers = torch.tensor([atom.GetAtomicNum() for atom in self.molecule.GetAtoms()])
+        starts = torch.from_numpy(geometries.conformers(self.molecule, n_conformers, seed))
+        charge = Chem.GetFormalCharge(self.molecule)
+        relaxed = aimnet2.relax(starts, numbers, charge, relaxation_steps)
+        table = Chem.GetPeriodicTable()
+        self.mapped_smiles = str(Chem.MolToSmiles(self.molecule))
+        self.conformers: Coordinates = relaxed.double().numpy()
+        """(n_conformers, n_atoms, 3), Å."""
+        self.radii = np.array([table.GetRvdw(int(number)) for number in numbers])
+        """Bondi's van der Waals radii, Å."""
+        self._orbitals: dict[tuple[int, str], Orbitals] = {}
+
+    def at(self, coordinates: Coordinates, level: Level) -> Orbitals:
+        """The most similar conformer, moved onto a geometry.
+
+        Parameters
+        ----------
+        coordinates
+            (n_atoms, 3), Å.
+        level
+            Of the orbitals.
+
+        Raises
+        ------
+        ConvergenceError
+            If the SCF does not converge.
+        """
+        centre = coordinates.mean(0)
+        fits = [_align(coordinates - centre, x - x.mean(0)) for x in self.conformers]
+        best = int(np.argmin([deviation for _, deviation in fits]))
+        rotation = fits[best][0]
+        translation = centre - self.conformers[best].mean(0) @ rotation.T
+        return self._solved(best, level).moved(rotation, translation)
+
+    def _solved(self, conformer: int, level: Level) -> Orbitals:
+        key = (conformer, level.name)
+        if key not in self._orbitals:
+            fragment = Fragment.from_mapped_smiles(self.mapped_smiles, self.conformers[conformer])
+            self._orbitals[key] = occupied_orbitals(fragment, level)
+        return self._orbitals[key]
+
+
+@cache
+def rigid_molecule(
+    smiles: str, n_conformers: int, relaxation_steps: int, seed: int
+) -> RigidMolecule:
+    """`RigidMolecule`, made once in a process."""
+    return RigidMolecule(
+        smiles, n_conformers=n_conformers, relaxation_steps=relaxation_steps, seed=seed
+    )
+
+
+def _align(target: Coordinates, mobile: Coordinates) -> tuple[Coordinates, float]:
+    """Rotation that brings centred coordinates onto others, and the deviation that is left."""
+    if len(target) == 1:
+        return np.eye(3), 0.0
+    rotation, deviation = Rotation.align_vectors(target, mobile)
+    return rotation.as_matrix(), float(deviation)

@@ -1,0 +1,45 @@
+"""Walls against atoms that fall into each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from openff_bytepol.models import load_model
+from openff_bytepol.potentials import interaction_components
+from openff_bytepol.training.molecules import gather_nonbonded
+from openff_bytepol.training.targets.walls import DISTANCES, SHIFTS, wall_penalty
+
+
+@pytest.fixture(scope="module")
+def water():
+    return load_model("bytepol").predict(["O"])[0].to(dtype=torch.float64)
+
+
+def test_penalty_is_that_of_lone_pairs_of_atoms(water):
+    """Pair by pair through the dimer energies, for which atoms are molecules."""
+    expected = 0.0
+    for shift in SHIFTS:
+        for i in range(3):
+            pair = gather_nonbonded(water, torch.tensor([i, (i - shift) % 3]), torch.tensor([0, 1]))
+            for distance in DISTANCES:
+                xyz = torch.tensor([[0.0, 0, 0], [distance, 0, 0]], dtype=torch.float64)
+                parts = interaction_components(pair, xyz)
+                energy = float(parts.total - parts.pol)
+                missing = max(0.0, (900.0 - energy) / 900.0)
+                expected += (1.0 + missing**2) ** 0.5 - 1.0
+    assert expected > 0.0
+    assert float(wall_penalty(water, 900.0)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_atoms_that_repel_cost_nothing_and_those_that_collapse_do(water):
+    assert float(wall_penalty(water, 1.0)) == 0.0
+    soft = replace(water, epsilons=water.epsilons * 1e-3)
+    soft.epsilons.requires_grad_(True)
+    penalty = wall_penalty(soft, 20.0)
+    assert float(penalty.detach()) > 0.1
+    (gradient,) = torch.autograd.grad(penalty, soft.epsilons)
+    assert (gradient < 0.0).any()
+    assert (gradient <= 0.0).all()

@@ -22,7 +22,7 @@ from openff_bytepol.properties.excess import (
     excess_molar_volume,
 )
 from openff_bytepol.properties.flow import periodic_perturbation_viscosity, recorded_flow
-from openff_bytepol.properties.observables import Observables
+from openff_bytepol.properties.observables import Floats, Observables
 from openff_bytepol.properties.response import (
     heat_capacity,
     isothermal_compressibility,
@@ -32,7 +32,7 @@ from openff_bytepol.properties.results import PropertyEstimate
 from openff_bytepol.properties.vaporization import enthalpy_of_vaporization
 from openff_bytepol.properties.viscosity import green_kubo_viscosity
 
-Leg: TypeAlias = Literal["liquid", "gas", "pure", "transport", "stress", "flow"]
+Leg: TypeAlias = Literal["liquid", "gas", "pure", "transport", "stress", "flow", "modes"]
 Estimates: TypeAlias = Mapping[str, PropertyEstimate]
 
 
@@ -56,6 +56,8 @@ class Legs:
         At constant volume, under a periodic acceleration.
     acceleration
         Of that, Å/ps².
+    modes
+        Wavenumbers of the vibrations of each component in vacuum, 1/cm; none if they are unknown.
     """
 
     liquid: Observables | None = None
@@ -65,10 +67,19 @@ class Legs:
     stress: Observables | None = None
     flow: Observables | None = None
     acceleration: float = 0.0
+    modes: list[Floats] = field(default_factory=list)
 
     def available(self) -> set[Leg]:
         """Those that have been simulated."""
-        names: tuple[Leg, ...] = ("liquid", "gas", "pure", "transport", "stress", "flow")
+        names: tuple[Leg, ...] = (
+            "liquid",
+            "gas",
+            "pure",
+            "transport",
+            "stress",
+            "flow",
+            "modes",
+        )
         return {name for name in names if getattr(self, name)}
 
 
@@ -170,7 +181,10 @@ PROPERTIES: Final[dict[str, Recipe]] = {
         ("compressibility",),
     ),
     "heat_capacity": Recipe(
-        _LIQUID, lambda legs: heat_capacity(_liquid(legs)), "isobaric heat capacity", ("cp",)
+        frozenset[Leg]({"liquid", "modes"}),
+        lambda legs: heat_capacity(_liquid(legs), wavenumbers=legs.modes or None),
+        "isobaric heat capacity, with the quantum correction of harmonic vibrations",
+        ("cp",),
     ),
     "excess_density": Recipe(
         _EXCESS,

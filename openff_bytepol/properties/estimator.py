@@ -25,7 +25,7 @@ from openff_bytepol.properties.dataset import liquid_range_warning
 from openff_bytepol.properties.estimation import Estimation
 from openff_bytepol.properties.folder import claim, locked, require_parquet, write_text
 from openff_bytepol.properties.force_fields import POLARIZABLE, Parameters
-from openff_bytepol.properties.gas import simulate_gas
+from openff_bytepol.properties.gas import build_gas, gas_wavenumbers, simulate_gas
 from openff_bytepol.properties.legs import STRESSED, TRANSPORTED, LiquidLeg
 from openff_bytepol.properties.liquid import PRODUCED
 from openff_bytepol.properties.observables import Observables
@@ -193,6 +193,8 @@ class _Run:
             for index, smiles in enumerate(request.substance.species()):
                 leg = self._leg(f"pure-{index}", Substance.parse(smiles))
                 self.legs.pure.append(self._produce(leg))
+        if "modes" in needs:
+            self._find_modes()
         if "stress" in needs:
             self.legs.stress = self._at_fixed_volume(STRESSED, liquid, self.legs.liquid)
         if "transport" in needs:
@@ -241,6 +243,19 @@ class _Run:
             on_progress=self._on_progress,
         )
         self.legs.gas = production(frames)
+
+    def _find_modes(self) -> None:
+        """Vibrations of every component, or a note why there are none."""
+        molecules, _ = self._request.substance.molecules(self._request.n_molecules)
+        for index, molecule in enumerate(molecules):
+            folder = self._folder / f"gas-{index}"
+            build_gas(folder, molecule, self._parameters)
+            try:
+                self.legs.modes.append(gas_wavenumbers(folder))
+            except SimulationError as error:
+                self.legs.modes.clear()
+                self._notes.append(f"no quantum correction: {molecule.name}: {error}")
+                return
 
     def _leg(self, name: str, substance: Substance) -> LiquidLeg:
         leg = LiquidLeg.prepare(

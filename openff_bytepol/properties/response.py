@@ -143,10 +143,11 @@ def heat_capacity(
     pressure = 0.0 if first.pressure is None else first.pressure * ATMOSPHERE
     per_mole = 1000.0 * KJ_PER_KCAL / first.n_molecules
     kinetic = 0.5 * first.degrees_of_freedom * BOLTZMANN * per_mole
-    correction = 0.0
+    correction, method = 0.0, _METHOD
     warnings = ["classical: vibrations count k each, far more than in reality"]
     if wavenumbers is not None:
         warnings = []
+        method += "; quantum correction of harmonic vibrations in vacuum included"
         correction = sum(
             fraction * harmonic_correction(values, first.temperature)
             for fraction, values in zip(first.mole_fractions, wavenumbers, strict=True)
@@ -165,9 +166,10 @@ def heat_capacity(
         bootstrap([{"enthalpies": values} for values in enthalpies], analyse),
         "J/mol/K",
         runs,
-        _METHOD,
+        method,
         warnings=warnings + drift_warning(enthalpies, "enthalpy"),
         details={
+            "wavenumbers_per_cm": [] if wavenumbers is None else [list(w) for w in wavenumbers],
             "quantum_correction_J_per_mol_K": correction,
             "kinetic_part_J_per_mol_K": kinetic,
         },

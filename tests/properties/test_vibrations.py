@@ -1,0 +1,67 @@
+"""Normal modes against molecules whose vibrations can be written down."""
+
+from __future__ import annotations
+
+import numpy as np
+import openmm
+import pytest
+
+from openff_bytepol.exceptions import SimulationError
+from openff_bytepol.properties.vibrations import vibrational_wavenumbers
+
+WAVENUMBER = 1.0 / (2.0 * np.pi * 0.0299792458)
+"""1/cm of a circular frequency of 1/ps."""
+K = 8e5
+"""kJ/mol/nm²"""
+
+
+def linear(*, constrained=False):
+    """O-C-O with stretching forces only."""
+    system = openmm.System()
+    for mass in (16.0, 12.0, 16.0):
+        system.addParticle(mass)
+    bonds = openmm.HarmonicBondForce()
+    for i, j in ((0, 1), (1, 2)):
+        bonds.addBond(i, j, 0.12, K)
+    system.addForce(bonds)
+    if constrained:
+        system.addConstraint(0, 1, 0.12)
+    return system, np.array([[-1.21, 0.0, 0.0], [0.0, 0.0, 0.0], [1.21, 0.0, 0.0]])
+
+
+def test_linear_molecule():
+    found = vibrational_wavenumbers(*linear())
+    stretches = np.sqrt([K / 16.0, K * (1 / 16.0 + 2 / 12.0)]) * WAVENUMBER
+    assert found[:2] == pytest.approx(0.0, abs=10.0)
+    assert found[2:] == pytest.approx(stretches, rel=1e-4)
+
+
+def test_constraints_freeze_vibrations():
+    system, positions = linear(constrained=True)
+    found = vibrational_wavenumbers(system, positions)
+    # a rigid OC of 28 Da against an O
+    expected = np.sqrt(K * (1 / 28.0 + 1 / 16.0)) * WAVENUMBER
+    assert len(found) == 3
+    assert found[-1] == pytest.approx(expected, rel=1e-4)
+
+
+def test_bent_molecule_and_saddle_points():
+    system, _ = linear()
+    angle = openmm.HarmonicAngleForce()
+    angle.addAngle(0, 1, 2, np.radians(110.0), 400.0)
+    system.addForce(angle)
+    bent = np.array([[-1.0, 0.7, 0.0], [0.0, 0.0, 0.0], [1.0, 0.7, 0.0]])
+    found = vibrational_wavenumbers(system, bent)
+    assert len(found) == 3
+    # the trace of the mass-weighted Hessian does not depend on coordinates
+    cosine = np.cos(np.radians(110.0))
+    stretch = 2 * K * (1 / 16.0 + 1 / 12.0)
+    bend = 400.0 / 0.12**2 * (2 / 16.0 + 2 / 12.0 * (1 - cosine))
+    assert (found**2).sum() == pytest.approx((stretch + bend) * WAVENUMBER**2, rel=1e-4)
+
+    system, positions = linear()
+    bend = openmm.CustomAngleForce("-50*(theta-3.14159265358979)^2")
+    bend.addAngle(0, 1, 2)
+    system.addForce(bend)
+    with pytest.raises(SimulationError, match="saddle"):
+        vibrational_wavenumbers(system, positions)

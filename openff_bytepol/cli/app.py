@@ -18,6 +18,7 @@ from openff_bytepol.cli import (
     models,
     parameterize,
     simulate,
+    stored,
     train,
 )
 from openff_bytepol.cli.output import ErrorReportingGroup
@@ -56,6 +57,8 @@ app.command("energy")(energy.energy)
 app.command("export")(export.export)
 app.command("simulate")(simulate.simulate)
 app.command("estimate")(estimate.estimate)
+app.command("reweight")(stored.reweight)
+app.command("gradients")(stored.gradients)
 app.command("labels")(train.labels)
 app.command("train")(train.train)
 app.add_typer(data.app, name="data")

@@ -177,14 +177,19 @@ def write_box(
     StorageError
         If the disk is full or the folder not writable.
     """
-    plugins = any(collection.is_plugin for collection in interchange.collections.values())
-    system = interchange.to_openmm(combine_nonbonded_forces=not plugins)
+    system = system_of(interchange)
     _check_size(system)
     box = describe(interchange, system, molecules, counts, parameters)
     with storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
     box.write(folder, system, _pdb_text(interchange))
     return box
+
+
+def system_of(interchange: Interchange) -> openmm.System:
+    """OpenMM system of an Interchange, polarizable or not."""
+    plugins = any(collection.is_plugin for collection in interchange.collections.values())
+    return interchange.to_openmm(combine_nonbonded_forces=not plugins)
 
 
 def describe(

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 POLARIZABLE: Final = "bytepol.offxml"
 FIXED_CHARGE: Final = "bytepol-fixed.offxml"
-_NONBONDED: Final = "BytePolNonbonded"
+POLARIZABLE_SECTION: Final = "BytePolNonbonded"
+"""Of OFFXML files: holds the name and hash of the model."""
 _NAGL_MODEL: Final = "openff-gnn-am1bcc-0.1.0-rc.3.pt"
 
 logger = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class Parameters:
     @property
     def is_polarizable(self) -> bool:
         """Whether OpenMM runs it with induced dipoles."""
-        return _NONBONDED in self.force_field.registered_parameter_handlers
+        return POLARIZABLE_SECTION in self.force_field.registered_parameter_handlers
 
     def interchange(self, topology: Topology) -> Interchange:
         """Parameterize a topology.
@@ -141,7 +142,7 @@ class Parameters:
         from openff_bytepol.models import load_model
         from openff_bytepol.potentials import molecular_polarizabilities
 
-        handler = self.force_field.get_parameter_handler(_NONBONDED)
+        handler = self.force_field.get_parameter_handler(POLARIZABLE_SECTION)
         model = load_model(handler.model, expected_sha256=handler.sha256)
         xyz = with_conformer(molecule).conformers[0].m_as("angstrom")
         tensor = molecular_polarizabilities(model.predict([molecule])[0], torch.as_tensor(xyz))

@@ -19,7 +19,12 @@ from openff_bytepol.properties.box import (
 from openff_bytepol.properties.engine import Engine, every_steps
 from openff_bytepol.properties.observables import Floats, Observables
 from openff_bytepol.properties.production import STATE_FILE, OnProgress, is_done, run_stage
-from openff_bytepol.properties.recorders import SeriesRecorder, TrajectoryRecorder, read_series
+from openff_bytepol.properties.recorders import (
+    Recorder,
+    SeriesRecorder,
+    TrajectoryRecorder,
+    read_series,
+)
 from openff_bytepol.properties.vibrations import vibrational_wavenumbers
 from openff_bytepol.units import NM_PER_ANGSTROM
 
@@ -91,7 +96,10 @@ def simulate_gas(
         if not (folder / GAS_PRODUCED / STATE_FILE).is_file():
             time = _EQUILIBRATION * duration
             run_stage(simulation, folder / _EQUILIBRATED, time, on_progress=on_progress)
-        recorders = [recorder, TrajectoryRecorder(every_steps(simulation, _TRAJECTORY))]
+        recorders: list[Recorder] = [
+            recorder,
+            TrajectoryRecorder(every_steps(simulation, _TRAJECTORY)),
+        ]
         run_stage(simulation, folder / GAS_PRODUCED, duration, recorders, on_progress=on_progress)
     found = read_series(folder / GAS_PRODUCED)
     if found is None:

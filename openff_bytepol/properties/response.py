@@ -109,7 +109,7 @@ def isothermal_compressibility(runs: Runs) -> PropertyEstimate:
 
 
 def heat_capacity(
-    runs: Runs, *, wavenumbers: Sequence[Sequence[float]] | None = None
+    runs: Runs, *, wavenumbers: Sequence[Sequence[float] | Floats] | None = None
 ) -> PropertyEstimate:
     """Molar heat capacity: c_p of runs at constant pressure, c_V at constant volume.
 
@@ -176,7 +176,7 @@ def heat_capacity(
     )
 
 
-def harmonic_correction(wavenumbers: Sequence[float], temperature: float) -> float:
+def harmonic_correction(wavenumbers: Sequence[float] | Floats, temperature: float) -> float:
     """Heat capacity of quantum less that of classical harmonic oscillators.
 
     R Σ_i [x² eˣ / (eˣ − 1)² − 1] with x = hcν̃_i / kT.

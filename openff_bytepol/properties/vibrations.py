@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from openff_bytepol.exceptions import SimulationError
-from openff_bytepol.properties.observables import Floats
+from openff_bytepol.properties.observables import Floats, Ints
 from openff_bytepol.units import NM_PER_ANGSTROM
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def vibrational_wavenumbers(system: openmm.System, positions: Floats) -> Floats:
     masses = np.array(
         [system.getParticleMass(i)._value for i in range(system.getNumParticles())], np.float64
     )
-    massive = np.flatnonzero(masses > 0.0)
+    massive: Ints = np.flatnonzero(masses > 0.0)
     weights = np.repeat(masses[massive] ** -0.5, 3)
     hessian = _hessian(context, minimum, massive) * np.outer(weights, weights)
     free = _free_motions(system, minimum, masses, massive)
@@ -78,7 +78,7 @@ def vibrational_wavenumbers(system: openmm.System, positions: Floats) -> Floats:
     return np.asarray(np.maximum(wavenumbers, _LOWEST))
 
 
-def _hessian(context: openmm.Context, minimum: Floats, massive: Floats) -> Floats:
+def _hessian(context: openmm.Context, minimum: Floats, massive: Ints) -> Floats:
     """Second derivatives with respect to the particles with mass, kJ/mol/nm²."""
 
     def forces(positions: Floats) -> Floats:
@@ -98,9 +98,7 @@ def _hessian(context: openmm.Context, minimum: Floats, massive: Floats) -> Float
     return np.asarray(0.5 * (hessian + hessian.T))
 
 
-def _free_motions(
-    system: openmm.System, minimum: Floats, masses: Floats, massive: Floats
-) -> Floats:
+def _free_motions(system: openmm.System, minimum: Floats, masses: Floats, massive: Ints) -> Floats:
     """Orthonormal mass-weighted displacements that are vibrations; (3·n_massive, n_free)."""
     roots = np.sqrt(masses[massive])[:, None]
     positions = minimum[massive] - np.average(minimum[massive], axis=0, weights=masses[massive])

@@ -42,6 +42,26 @@ def test_common_liquids():
     assert water.in_unit("kg/m**3")[0] == pytest.approx(997.05)
 
 
+def test_common_liquids_agree_with_another_compilation(reference_data):
+    with (reference_data / "liquids" / "pure_liquids.csv").open(newline="") as stream:
+        table = {row["smiles"]: row for row in csv.DictReader(stream)}
+    checked = 0
+    for measurement in common_liquids():
+        row = table.get(measurement.substance.components[0].smiles)
+        if row is None:
+            continue
+        column, scale, tolerance = {
+            "density": ("rho298_corr_g_cc", 1.0, 3e-3),
+            "enthalpy_of_vaporization": ("Hvap298_CRC_J_mol", 1e-3, 1e-3),
+            "dielectric_constant": ("eps", 1.0, 0.1),  # most of them at 293 K
+        }[measurement.property]
+        if row[column]:
+            checked += 1
+            expected = float(row[column]) * scale
+            assert measurement.value == pytest.approx(expected, rel=tolerance), measurement
+    assert checked > 40
+
+
 def test_columns_and_units(tmp_path):
     path = write(
         tmp_path / "data.csv",

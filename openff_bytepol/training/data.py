@@ -12,6 +12,7 @@ from openff_bytepol.exceptions import DataError
 from openff_bytepol.nn.model import Model
 from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.datasets.schemas import RESPONSES
+from openff_bytepol.training.labels.config import ContactConfig, DecompositionConfig
 from openff_bytepol.training.labels.dimers import import_dimers
 from openff_bytepol.training.labels.ions import make_ion_curves
 from openff_bytepol.training.labels.schema import MOLECULES, read_table
@@ -29,13 +30,14 @@ Rows = dict[Split, list[dict[str, Any]]]
 
 
 def load_dimers(config: TrainingConfig) -> Rows:
-    """Dimers, split by monomer pair; contacts whose labels are not made yet are left out."""
+    """Dimers, split by monomer pair; labels of our own count as far as they are made."""
     rows = [
         row
         for path in [*import_dimers(config), *make_ion_curves(config)]
         for row in read_table(path, DIMERS)
     ]
-    rows += _contacts(config)
+    rows += _labelled_dimers(config, "contacts", config.labels.contacts)
+    rows += _labelled_dimers(config, "decompositions", config.labels.decompositions)
     rows = [row for row in rows if not _interaction(row) > config.targets.dimer_energy_limit]
     names = {s: canonical_smiles(s) for row in rows for s in (row["smiles_a"], row["smiles_b"])}
     split = config.split
@@ -47,11 +49,12 @@ def load_dimers(config: TrainingConfig) -> Rows:
     )
 
 
-def _contacts(config: TrainingConfig) -> list[dict[str, Any]]:
-    """With the weight that the configuration gives them now."""
-    paths = sorted((config.output_folder / "contacts").glob("*.parquet"))
-    settings = config.labels.contacts
+def _labelled_dimers(
+    config: TrainingConfig, kind: str, settings: ContactConfig | DecompositionConfig | None
+) -> list[dict[str, Any]]:
+    """Those on disk, with the weight that the configuration gives them now."""
     weight = {} if settings is None else {"weight": settings.weight}
+    paths = sorted((config.output_folder / kind).glob("*.parquet"))
     return [row | weight for path in paths for row in read_table(path, DIMERS)]
 
 

@@ -1,0 +1,32 @@
+"""What a run finds to train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from openff_bytepol.training.config import LabelConfig, TrainingConfig
+from openff_bytepol.training.data import load_dimers
+from openff_bytepol.training.labels.config import ContactConfig
+from openff_bytepol.training.labels.schema import write_table
+from openff_bytepol.training.targets.dimers import DIMERS
+from tests.training.conftest import dimer_row
+
+
+def test_labels_of_our_own_count_with_the_weight_of_the_configuration(tmp_path: Path) -> None:
+    rows = [dimer_row(3.0), dimer_row(3.5) | {"total": float("nan")}]
+    write_table(rows, DIMERS, tmp_path / "contacts" / "liquid-0000.parquet")
+    write_table([dimer_row(4.0)], DIMERS, tmp_path / "decompositions" / "Li-water.parquet")
+    config = TrainingConfig(
+        name="x", reference_data="x", output=str(tmp_path), stages=(),
+        labels=LabelConfig(contacts=ContactConfig(molecules=(), weight=7.0)),
+    )  # fmt: skip
+    found = [row for split in load_dimers(config).values() for row in split]
+    assert sorted(row["weight"] for row in found) == [1.0, 7.0, 7.0]
+
+
+def test_repulsive_contacts_without_a_total_are_left_out(tmp_path: Path) -> None:
+    high = dimer_row(2.5) | {"total": float("nan")}
+    assert high["elst"] + high["exch"] > 20.0
+    write_table([high, dimer_row(3.0)], DIMERS, tmp_path / "contacts" / "chunk-0000.parquet")
+    config = TrainingConfig(name="x", reference_data="x", output=str(tmp_path), stages=())
+    assert [len(rows) for rows in load_dimers(config).values()].count(1) == 1

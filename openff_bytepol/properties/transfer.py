@@ -22,6 +22,7 @@ from openff_bytepol.properties.observables import Floats
 from openff_bytepol.properties.periodic_energy import PeriodicEnergy
 from openff_bytepol.properties.results import PropertyEstimate
 from openff_bytepol.properties.reweighting import (
+    MINIMUM_EFFECTIVE,
     ensemble_uncertainty,
     mbar_mean,
     member_energies,
@@ -64,6 +65,7 @@ def reweighted(
     names: Sequence[str],
     *,
     platform: str | None = None,
+    minimum: float = MINIMUM_EFFECTIVE,
 ) -> dict[str, PropertyEstimate]:
     """Properties of a force field from runs of one or several others, by MBAR.
 
@@ -77,6 +79,8 @@ def reweighted(
         `density`, `enthalpy_of_vaporization`.
     platform
         OpenMM platform.
+    minimum
+        Effective samples below which a result is refused.
 
     Raises
     ------
@@ -96,7 +100,7 @@ def reweighted(
     found = {}
 
     def average(values: Floats, table: Floats, numbers: Sequence[int]) -> Mean:
-        return mbar_mean(values, table, numbers, len(runs), temperature)
+        return mbar_mean(values, table, numbers, len(runs), temperature, minimum=minimum)
 
     for name in chosen:
         if name == DENSITY:
@@ -131,6 +135,7 @@ def ensemble_spread(
     names: Sequence[str],
     *,
     platform: str | None = None,
+    minimum: float = MINIMUM_EFFECTIVE,
 ) -> dict[str, PropertyEstimate]:
     """Properties with every member of a model's ensemble from one run, and their spread.
 
@@ -140,7 +145,7 @@ def ensemble_spread(
         Simulated with ``force_field``.
     force_field
         Polarizable, of a model with several members.
-    names, platform
+    names, platform, minimum
         As `reweighted`.
 
     Raises
@@ -156,18 +161,20 @@ def ensemble_spread(
     volumes = run.liquid.frames.volumes
     energies = _member_energies(run.liquid, model, platform)
     found = {}
+
+    def spread(unit: str, values: Floats, table: Floats) -> PropertyEstimate:
+        return ensemble_uncertainty(name, unit, values, table, temperature, minimum=minimum)
+
     for name in chosen:
         if name == DENSITY:
             values = run.liquid.mass * GRAM_PER_CM3 / volumes
-            found[name] = ensemble_uncertainty(name, _UNITS[name], values, energies, temperature)
+            found[name] = spread(_UNITS[name], values, energies)
             continue
         n = run.liquid.box.n_molecules
-        below = ensemble_uncertainty(
-            name, "kcal/mol", (energies[:-1] + pressure * volumes) / n, energies, temperature
-        )
+        below = spread("kcal/mol", (energies[:-1] + pressure * volumes) / n, energies)
         gas = _gas(run)
         table = _member_energies(gas, model, platform)
-        above = ensemble_uncertainty(name, "kcal/mol", table[:-1], table, temperature)
+        above = spread("kcal/mol", table[:-1], table)
         heats = np.array(above.details["members"]) - np.array(below.details["members"])
         members = KJ_PER_KCAL * (heats + BOLTZMANN * temperature)
         found[name] = PropertyEstimate(

@@ -217,6 +217,7 @@ def test_a_full_disk_leaves_what_was_saved(run, monkeypatch):
         ({"substance": ["[Ar]:0.5", "[Ne]:0.2"]}, PropertyError, "add up"),
         ({"targets": {"hvap": 0.1}}, PropertyError, "not asked for"),
         ({"n_molecules": -1}, DataError, "n_molecules"),
+        ({"acceleration": 0.0}, DataError, "acceleration"),
         ({"n_molecules": 3}, ValueError, "too few"),
     ],
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from openff_bytepol.exceptions import ChemistryError, CompositionError, PropertyError
 from openff_bytepol.properties.box import expected_density
 from openff_bytepol.properties.request import Request, parse_budget, parse_time
+from openff_bytepol.properties.state import State
 from openff_bytepol.properties.substance import Substance, to_molecule
 
 LIPF6 = "[Li+].F[P-](F)(F)(F)(F)F"
@@ -96,3 +99,9 @@ def test_time_targets_and_budget_do_not_make_another_run():
     assert identity(time=5.0, budget=3.0, properties=("hvap",)) == identity()
     assert identity(n_molecules=7) != identity()
     assert identity(timestep=2.0) != identity()
+
+
+@pytest.mark.parametrize(("temperature", "pressure"), [(0, 1), (-5, 1), (300, 0), (math.inf, 1)])
+def test_states_that_are_none(temperature, pressure):
+    with pytest.raises(PropertyError, match="above zero"):
+        State(temperature, pressure)

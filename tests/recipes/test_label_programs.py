@@ -29,6 +29,24 @@ def test_campaign_on_a_real_qcarchive_is_valid() -> None:
         assert find_record_level(record_levels({}), level).kind == expected
 
 
+def test_stability_gate_covers_fifty_liquids_and_every_element() -> None:
+    from openff.toolkit import Molecule
+
+    from openff_bytepol.models import load_model
+
+    config = load_campaign(RECIPES / "12-real-qcarchive/campaign.yaml")
+    assert config.gates.stability is not None
+    model = load_model("bytepol")
+    found = [
+        Molecule.from_smiles(s, allow_undefined_stereo=True) for s in config.gates.stability.liquids
+    ]
+    assert len({molecule.to_smiles() for molecule in found}) == 50
+    elements = {atom.atomic_number for molecule in found for atom in molecule.atoms}
+    assert elements == set(model.config.elements) - {3, 11, 19}  # ions of salts
+    for smiles in config.gates.stability.liquids:
+        model.build_graph(smiles)
+
+
 def test_configuration_of_managers_is_qcfractals() -> None:
     compute = pytest.importorskip("qcfractalcompute.config")
     config = compute.read_configuration([str(RECIPES / "12-real-qcarchive/manager.yaml")])

@@ -12,7 +12,14 @@ from openff_bytepol.properties.perturbation import periodic_perturbation_integra
 from openff_bytepol.properties.pressure import PressureMeter, molecules_of
 from openff_bytepol.properties.structure import coordination_number, radial_distribution
 from openff_bytepol.properties.viscosity import green_kubo_viscosity
-from tests.properties.argon import MASS, SIGMA, TEMPERATURE, VISCOSITY, equilibrated
+from tests.properties.argon import (
+    MASS,
+    SIGMA,
+    TEMPERATURE,
+    VISCOSITY,
+    argon_system,
+    equilibrated,
+)
 from tests.properties.systems import make_run
 
 RAHMAN = {"density": 1.374 / MASS / 1.66053906660 * SIGMA**3, "temperature": 94.4}
@@ -69,7 +76,7 @@ def stressed(n_side, n_equilibration, n_frames):
 
 def driven(n_side, acceleration, n_steps):
     """Argon at its triple point, accelerated (Å/ps²)."""
-    system = equilibrated(n_side, openmm.VerletIntegrator(0.001), 0).getSystem()
+    system, _ = argon_system(n_side)
     integrator = periodic_perturbation_integrator(
         system, acceleration, temperature=TEMPERATURE, timestep=8.0, friction=0.5
     )

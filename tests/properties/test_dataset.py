@@ -43,7 +43,7 @@ def test_common_liquids():
 
 
 def test_common_liquids_agree_with_another_compilation(reference_data):
-    with (reference_data / "liquids" / "pure_liquids.csv").open(newline="") as stream:
+    with (reference_data / "data" / "liquids" / "pure_liquids.csv").open(newline="") as stream:
         table = {row["smiles"]: row for row in csv.DictReader(stream)}
     checked = 0
     for measurement in common_liquids():

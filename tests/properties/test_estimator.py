@@ -26,7 +26,7 @@ from openff_bytepol.properties.estimator import RESULTS_FILE, estimate
 from openff_bytepol.properties.folder import locked
 from openff_bytepol.properties.recorders import chunks, read_series
 from openff_bytepol.properties.state import State
-from tests.properties.liquids import ARGON, SMALL, STATE
+from tests.properties.liquids import ARGON, SALT, SMALL, STATE
 
 
 @pytest.fixture(scope="module")
@@ -241,23 +241,40 @@ def test_a_mixture_and_its_excess_volume(tmp_path):
 
 
 @pytest.mark.slow
-def test_viscosity_by_periodic_perturbation(tmp_path):
-    asked = {"time": 10.0, "equilibration": 2.0, "acceleration": 1.0, "interval": 0.1}
-    found = estimate(
-        ["pp_viscosity", "diffusion"],
-        "[Ar]",
-        STATE,
-        ARGON,
-        output=tmp_path / "run",
-        **{**SMALL, **asked},
-    )
-    viscosity = found["perturbation_viscosity"]
+def test_viscosities_and_diffusion_from_one_command(tmp_path):
+    asked = {"time": 30.0, "equilibration": 4.0, "acceleration": 1.0, "interval": 0.1}
+    names = ["viscosity", "pp_viscosity", "diffusion", "cp"]
+    found = estimate(names, "[Ar]", STATE, ARGON, output=tmp_path / "run", **{**SMALL, **asked})
+    assert not found.failures
     # about 0.26 mPa·s near the triple point; box and run are small
-    assert 0.08 < viscosity.value < 0.5
-    assert 0.0 < viscosity.uncertainty < 0.4 * viscosity.value
-    assert viscosity.unit == "mPa*s"
-    assert viscosity.details["acceleration_angstrom_per_ps2"] == 1.0
-    assert abs(viscosity.details["heating_K"]) < 20.0
-    diffusion = found["self_diffusion"]
-    assert diffusion.details["finite_size_correction_m2_per_s"] > 0.0
+    for name in ("viscosity", "perturbation_viscosity"):
+        assert 0.05 < found[name].value < 0.6
+        assert 0.0 < found[name].uncertainty < found[name].value
+        assert found[name].unit == "mPa*s"
+    flow = found["perturbation_viscosity"].details
+    assert flow["acceleration_angstrom_per_ps2"] == 1.0
+    assert abs(flow["heating_K"]) < 20.0
+    assert 0.5e-9 < found["self_diffusion"].value < 6e-9
+    assert found["self_diffusion"].details["finite_size_correction_m2_per_s"] > 0.0
+    assert found["heat_capacity"].details["wavenumbers_per_cm"] == [[]]
+    assert found["heat_capacity"].details["quantum_correction_J_per_mol_K"] == 0.0
     assert (tmp_path / "run" / "liquid" / "9-flow-1").is_dir()
+
+
+@pytest.mark.slow
+def test_conductivity_of_a_molten_salt(tmp_path):
+    # measured: 358 S/m at 1080 K (Janz, J. Phys. Chem. Ref. Data 1988, 17, Suppl. 2)
+    names = ["conductivity", "nernst_einstein_conductivity", "transference_numbers", "density"]
+    asked = {"n_molecules": 32, "time": 30.0, "equilibration": 6.0, "timestep": 2.0}
+    found = estimate(
+        names, "[Na+].[Cl-]", State(1200.0), SALT, output=tmp_path / "run", **{**SMALL, **asked}
+    )
+    assert not found.failures
+    assert found.counts == {"[Na+]": 32, "[Cl-]": 32}
+    for name in names[:2]:
+        assert 50.0 < found[name].value < 1500.0
+        assert 0.0 < found[name].uncertainty < found[name].value
+        assert found[name].unit == "S/m"
+    shares = [found[f"transference_numbers[{ion}]"].value for ion in ("[Na+]", "[Cl-]")]
+    assert sum(shares) == pytest.approx(1.0)
+    assert 1.1 < found["density"].value < 2.0

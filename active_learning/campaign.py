@@ -27,6 +27,7 @@ from active_learning.propose import (
     score_pool,
 )
 from active_learning.state import CampaignState, StoredModel, restore_backup
+from active_learning.storage import full_disk_reported
 from openff_bytepol.exceptions import BudgetError, CampaignError
 from openff_bytepol.models import load_model
 
@@ -101,6 +102,8 @@ def run_campaign(
         If the state is damaged.
     BudgetError
         If the running time is used up.
+    StorageError
+        If the disk is full.
     CampaignError
         If it was cancelled or cannot go on.
     """
@@ -111,7 +114,7 @@ def run_campaign(
             update={"labeller": "teacher", "levels": _TEACHER, "settings": {}}
         )
         config = config.changed(labels=labels)
-    with CampaignLock(folder / LOCK_FILE):
+    with full_disk_reported(folder), CampaignLock(folder / LOCK_FILE):
         if restore:
             say(f"damaged state moved to {restore_backup(folder).name}")
         (folder / CANCEL_FILE).unlink(missing_ok=True)

@@ -60,7 +60,8 @@ def record_levels(own: dict[str, RecordLevel]) -> dict[str, RecordLevel]:
     """Levels by name: this package's, and a user's own, which go first."""
     kinds = get_args(LevelKind)
     known = {name: _record_level(level) for name, level in LEVELS.items() if level.kind in kinds}
-    return known | own
+    teacher = RecordLevel(kind="gradient", program="auto3d-aimnet2", method="aimnet2")
+    return known | {"aimnet2": teacher} | own
 
 
 def find_record_level(levels: dict[str, RecordLevel], name: str) -> RecordLevel:

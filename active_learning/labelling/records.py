@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from openff_bytepol.exceptions import DataError
 from openff_bytepol.units import BOHR_IN_ANGSTROM, HARTREE_IN_KCAL
 
 FloatArray = NDArray[np.float64]
+_CENTRED: Final = {"pyscf", "tblite", "auto3d-aimnet2"}
+"""Programs of this package: dipoles about the mean position of the atoms."""
 SUM_TOLERANCE = 0.05
 """Largest difference between total and components of a record, kcal/mol."""
 
@@ -150,7 +152,7 @@ def _point(record: Any, job: LabelJob) -> Point:
         raise DataError(f"record {record.id}: {record.specification.program} gave no dipole")
     charge = job.charges[0]
     moment = np.array(dipole, dtype=np.float64).ravel() * BOHR_IN_ANGSTROM
-    if record.specification.program not in {"pyscf", "tblite"}:
+    if record.specification.program not in _CENTRED:
         moment = moment - charge * coordinates.mean(0)
     return Point(
         coordinates,

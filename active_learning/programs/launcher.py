@@ -19,12 +19,14 @@ def register() -> None:
     import qcengine
     from qcengine.programs.base import register_program, unregister_program
 
+    from active_learning.programs.aimnet2 import AIMNet2Harness
     from active_learning.programs.energy_decomposition import EnergyDecompositionHarness
     from active_learning.programs.monomers import PySCFHarness, TBLiteHarness
     from active_learning.programs.psi4 import OldPsi4Harness
 
     known = qcengine.list_all_programs()
-    for harness in (PySCFHarness(), TBLiteHarness(), EnergyDecompositionHarness()):
+    ours = (PySCFHarness(), TBLiteHarness(), EnergyDecompositionHarness(), AIMNet2Harness())
+    for harness in ours:
         if harness.name not in known:
             register_program(harness)
     old = OldPsi4Harness()

@@ -18,9 +18,10 @@ WATER = "[O:1]([H:2])[H:3]"
 XYZ = np.array([[0.0, 0.0, 0.1174], [-0.757, 0.0, -0.4696], [0.757, 0.0, -0.4696]])
 
 
-def test_campaign_on_a_real_qcarchive_is_valid() -> None:
+@pytest.mark.parametrize("file", ["11-first-campaign/real.yaml", "12-real-qcarchive/campaign.yaml"])
+def test_campaigns_with_quantum_chemistry_are_valid(file: str) -> None:
     pytest.importorskip("qcportal")
-    config = load_campaign(RECIPES / "12-real-qcarchive/campaign.yaml")
+    config = load_campaign(RECIPES / file)
     find_labeller(config.labels.labeller).check_settings(config.labels.settings)
     from active_learning.labelling.levels import find_record_level, record_levels
 

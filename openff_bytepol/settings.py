@@ -1,12 +1,18 @@
-"""Constants of the functional form that belong to a model, not to a molecule."""
+"""Constants that belong to a model or to a simulation, not to a molecule."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Scale = Annotated[float, Field(ge=0.0, le=1.0)]
+
+Solver: TypeAlias = Literal["conserving", "fast"]
+
+DIPOLE_TOLERANCES: Final[dict[Solver, float]] = {"conserving": 1e-5, "fast": 1e-3}
+"""Errors of induced dipoles, debye (root mean square): one that keeps the energy of a simulation
+without thermostat, and one for simulations with a thermostat."""
 
 
 class NonbondedSettings(BaseModel):

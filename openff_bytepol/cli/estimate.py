@@ -44,6 +44,12 @@ BudgetOption = Annotated[
 EquilibrationOption = Annotated[
     str | None, typer.Option(help="Before production; a quarter of the time by default.")
 ]
+SolverOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Of induced dipoles: conserving or fast; that of the force field by default."
+    ),
+]
 SeedOption = Annotated[int | None, typer.Option(help="Of velocities, thermostat and barostat.")]
 
 
@@ -79,6 +85,7 @@ def estimate(
         float, typer.Option(help="Of perturbation_viscosity, Å/ps².", min=1e-6)
     ] = 0.5,
     seed: SeedOption = None,
+    solver: SolverOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -101,6 +108,7 @@ def estimate(
         "timestep": timestep,
         "acceleration": acceleration,
         "seed": seed,
+        "solver": solver,
         "overwrite": force,
     }
     if len(substance) == 1 and is_file(substance[0]):

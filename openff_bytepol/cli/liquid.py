@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from openff_bytepol.cli.inputs import NamedMolecule
 from openff_bytepol.cli.systems import build_interchange, pdb_text
 from openff_bytepol.exceptions import DataError, OutputExistsError
+from openff_bytepol.settings import Solver
 from openff_bytepol.units import GRAM_PER_CM3
 
 if TYPE_CHECKING:
@@ -30,7 +31,16 @@ STATE_FILE = "state.xml"
 RECORDS_FILE = "records.csv"
 TRAJECTORY_FILE = "trajectory.dcd"
 BOX_FILE = "box.pdb"
-_FILES = (CONFIG_FILE, INTERCHANGE_FILE, STATE_FILE, RECORDS_FILE, TRAJECTORY_FILE, BOX_FILE)
+FAILED_STATE_FILE = "failed.xml"
+_FILES = (
+    CONFIG_FILE,
+    INTERCHANGE_FILE,
+    STATE_FILE,
+    RECORDS_FILE,
+    TRAJECTORY_FILE,
+    BOX_FILE,
+    FAILED_STATE_FILE,
+)
 _MINIMISATION = 100
 """Iterations: enough to remove the bad contacts of packing."""
 
@@ -65,6 +75,8 @@ class LiquidConfig(BaseModel):
     model: str = "bytepol"
     fixed: bool = False
     """Use the fixed-charge projection."""
+    solver: Solver | None = None
+    """Of induced dipoles, as for `make_simulation`."""
     seed: int = 1
 
     def molecules(self) -> list[Molecule]:
@@ -121,6 +133,8 @@ def prepare_directory(config: LiquidConfig, directory: Path, *, overwrite: bool)
     from openff_bytepol.models import load_model
 
     described = json.loads(config.model_dump_json(exclude={"steps"}))
+    if config.solver is None:
+        del described["solver"]
     described["sha256"] = load_model(config.model).sha256
     path = directory / CONFIG_FILE
     if overwrite:
@@ -168,6 +182,7 @@ def make_liquid_simulation(interchange: Interchange, config: LiquidConfig) -> Si
         pressure=config.pressure,
         friction=config.friction,
         seed=config.seed,
+        solver=config.solver,
     )
 
 

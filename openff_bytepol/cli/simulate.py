@@ -45,6 +45,8 @@ def run_liquid(
     config: liquid.LiquidConfig, directory: Path, *, overwrite: bool
 ) -> tuple[Interchange, list[liquid.Record]]:
     """Prepare and run, or go on, with progress on standard error."""
+    from openff_bytepol.interop.simulation import failed_state_saved
+
     resume = liquid.prepare_directory(config, directory, overwrite=overwrite)
     size = sum(component.copies for component in config.components)
     with messages.status("Reading" if resume else f"Packing and parameterizing {size} molecules"):
@@ -55,7 +57,7 @@ def run_liquid(
         f"{'Going on with' if resume else 'Starting'} {interchange.topology.n_atoms} atoms, "
         f"OpenMM platform {platform}"
     )
-    with _progress(config.steps) as on_record:
+    with _progress(config.steps) as on_record, failed_state_saved(simulation, directory):
         records = liquid.run(simulation, config, directory, resume=resume, on_record=on_record)
     return interchange, records
 

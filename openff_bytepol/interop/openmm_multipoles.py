@@ -28,6 +28,7 @@ from openmm import AmoebaMultipoleForce
 from openff_bytepol.exceptions import ForceFieldError
 from openff_bytepol.interop.layout import Layout
 from openff_bytepol.parameters import ParameterSet
+from openff_bytepol.settings import DIPOLE_TOLERANCES, Solver
 from openff_bytepol.units import OPENMM_POLARIZABILITY
 
 MULTIPOLES: Final = "charges and induced dipoles"
@@ -153,6 +154,38 @@ def _covalent_14(force: AmoebaMultipoleForce) -> Iterator[int]:
 def is_polarizable(system: openmm.System) -> bool:
     """Whether a system holds the force that `multipole_force` makes."""
     return any(force.getName() == MULTIPOLES for force in system.getForces())
+
+
+def set_solver(system: openmm.System, solver: Solver) -> None:
+    """Solve for induced dipoles to the tolerance of a mode, in place.
+
+    Systems that are not polarizable stay as they are.
+
+    Parameters
+    ----------
+    system
+        With a force that `multipole_force` makes.
+    solver
+        A key of `settings.DIPOLE_TOLERANCES`.
+
+    Raises
+    ------
+    ForceFieldError
+        If there is no such mode.
+    """
+    if solver not in DIPOLE_TOLERANCES:
+        raise ForceFieldError(
+            f"there is no solver {solver!r}; choose from {', '.join(DIPOLE_TOLERANCES)}"
+        )
+    for force in system.getForces():
+        if force.getName() != MULTIPOLES:
+            continue
+        parts = [force]
+        if isinstance(force, openmm.CustomCVForce):
+            indices = range(force.getNumCollectiveVariables())
+            parts = [force.getCollectiveVariable(index) for index in indices]
+        for part in parts:
+            part.setMutualInducedTargetEpsilon(DIPOLE_TOLERANCES[solver])
 
 
 def _amoeba_force(layout: Layout, part: _Part) -> AmoebaMultipoleForce:

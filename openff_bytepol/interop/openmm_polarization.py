@@ -186,25 +186,41 @@ def polarization_force(force: openmm.Force, **options: Any) -> openmm.PythonForc
     ForceFieldError
         If the force is not one that `multipole_force` makes.
     """
-    from openff_bytepol.polarization import KernelOptions
-
-    sites = sites_of(force)
-    first = first_part(force)
-    periodic = first.getNonbondedMethod() == AmoebaMultipoleForce.PME
-    settings = {
-        "ewald_tolerance": first.getEwaldErrorTolerance(),
-        "tolerance": first.getMutualInducedTargetEpsilon(),
-        **options,
-    }
-    if periodic:
-        longest = first.getCutoffDistance().value_in_unit(unit.nanometer) / OPENMM_LENGTH
-        settings.setdefault("cutoff", min(longest, KernelOptions().cutoff))
-    computation = PolarizationComputation(sites, KernelOptions(**settings), periodic=periodic)
+    sites, settings, periodic = sites_of(force), kernel_options(force, **options), _in_box(force)
+    computation = PolarizationComputation(sites, settings, periodic=periodic)
     replacement = openmm.PythonForce(computation)
     replacement.setUsesPeriodicBoundaryConditions(periodic)
     replacement.setForceGroup(force.getForceGroup())
     replacement.setName(MULTIPOLES)
     return replacement
+
+
+def kernel_options(force: openmm.Force, **options: Any) -> KernelOptions:
+    """Options of the kernel with the tolerances of a multipole force.
+
+    Parameters
+    ----------
+    force
+        Made by `multipole_force`.
+    options
+        Fields of `polarization.KernelOptions` with other values.
+    """
+    from openff_bytepol.polarization import KernelOptions
+
+    first = first_part(force)
+    settings = {
+        "ewald_tolerance": first.getEwaldErrorTolerance(),
+        "tolerance": first.getMutualInducedTargetEpsilon(),
+        **options,
+    }
+    if _in_box(force):
+        longest = first.getCutoffDistance().value_in_unit(unit.nanometer) / OPENMM_LENGTH
+        settings.setdefault("cutoff", min(longest, KernelOptions().cutoff))
+    return KernelOptions(**settings)
+
+
+def _in_box(force: openmm.Force) -> bool:
+    return bool(first_part(force).getNonbondedMethod() == AmoebaMultipoleForce.PME)
 
 
 def sites_of(force: openmm.Force) -> Sites:

@@ -91,7 +91,7 @@ def compare_speed(
     stock = [f for f in system.getForces() if f.getName() == MULTIPOLES]
     if not stock or isinstance(stock[0], openmm.PythonForce):
         raise ForceFieldError("the system has no AmoebaMultipoleForce to compare with")
-    frames = _trajectory(system, topology, positions, steps + _WARM_UP)
+    frames = short_trajectory(system, topology, positions, steps + _WARM_UP)
     kernel = _alone(system, polarization_force(stock[0]))
     times, iterations = [], []
     for number, frame in enumerate(frames):
@@ -125,9 +125,18 @@ def compare_speed(
     )
 
 
-def _trajectory(
+def short_trajectory(
     system: openmm.System, topology: app.Topology, positions: Floats, steps: int
 ) -> list[Any]:
+    """Positions (OpenMM quantities) after every step of 2 fs from a relaxed start at 298 K.
+
+    Parameters
+    ----------
+    system, topology, positions
+        As for `compare_speed`.
+    steps
+        Frames.
+    """
     simulation = make_simulation(
         system, topology, positions=positions, seed=1, platform="CPU", polarization="kernel"
     )

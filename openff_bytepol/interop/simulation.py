@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -11,9 +14,9 @@ import openmm
 from numpy.typing import ArrayLike
 from openmm import app, unit
 
-from openff_bytepol.exceptions import ForceFieldError
+from openff_bytepol.exceptions import BytePolError, ForceFieldError
 from openff_bytepol.interop.openmm_forces import FAST_GROUP, SLOW_GROUP
-from openff_bytepol.interop.openmm_multipoles import is_polarizable
+from openff_bytepol.interop.openmm_multipoles import is_polarizable, set_solver
 from openff_bytepol.interop.openmm_polarization import (
     is_kernel,
     typed_errors,
@@ -21,12 +24,15 @@ from openff_bytepol.interop.openmm_polarization import (
 )
 from openff_bytepol.interop.periodic_box import box_vectors, check_cutoff
 from openff_bytepol.interop.platforms import Precision, choose_platform
+from openff_bytepol.settings import Solver
 from openff_bytepol.units import OPENMM_LENGTH
 
 if TYPE_CHECKING:
     from openff.interchange import Interchange
 
 Polarization: TypeAlias = Literal["auto", "kernel", "openmm"]
+
+FAILED_STATE_FILE: Final = "failed.xml"
 
 _OUTER_STEP: Final = 2.0
 _INNER_STEPS: Final = 2
@@ -67,6 +73,28 @@ class PolarizableSimulation(app.Simulation):  # type: ignore[misc]
         self.last_state = self.context.getState(positions=True, velocities=True)
 
 
+@contextmanager
+def failed_state_saved(simulation: app.Simulation, folder: Path) -> Iterator[None]:
+    """Write the state at which the polarization kernel gives up, and say so in its error.
+
+    Parameters
+    ----------
+    simulation
+        Made by `make_simulation`.
+    folder
+        Gets ``failed.xml``: positions, velocities and box as OpenMM serializes a state.
+    """
+    try:
+        yield
+    except BytePolError as error:
+        state = getattr(simulation, "last_state", None)
+        if state is not None:
+            path = folder / FAILED_STATE_FILE
+            path.write_text(openmm.XmlSerializer.serialize(state), encoding="utf-8")
+            error.args = (f"{error}; positions and velocities are in {path}",)
+        raise
+
+
 def make_simulation(
     source: Interchange | openmm.System,
     topology: app.Topology | None = None,
@@ -81,6 +109,7 @@ def make_simulation(
     positions: ArrayLike | None = None,
     box: ArrayLike | None = None,
     polarization: Polarization = "auto",
+    solver: Solver | None = None,
     integrator: openmm.Integrator | None = None,
 ) -> app.Simulation:
     """Simulation with integrator, barostat and platform chosen for the force field.
@@ -116,6 +145,10 @@ def make_simulation(
     polarization
         "kernel" replaces the multipole force by the package's own kernel, "openmm" keeps it;
         "auto" replaces it on platform CPU, for more than 100 atoms.
+    solver
+        "conserving" solves for induced dipoles to 1e-5 debye, "fast" to 1e-3 debye; by default
+        to the tolerance of the force, which is that of "conserving" unless it was made with
+        another.
     integrator
         In place of the one chosen, with its own temperature, time step and friction.
 
@@ -152,6 +185,8 @@ def make_simulation(
         integrator = _integrator(system, temperature, timestep, friction)
     if seed is not None:
         integrator.setRandomNumberSeed(seed)
+    if solver is not None:
+        set_solver(system, solver)
     chosen, properties = choose_platform(platform, precision=precision)
     if _wants_kernel(polarization, system, chosen):
         use_polarization_kernel(system)

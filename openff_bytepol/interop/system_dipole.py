@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import openmm
@@ -13,6 +14,9 @@ from openff_bytepol.exceptions import ForceFieldError
 from openff_bytepol.interop.openmm_multipoles import MULTIPOLES, induction_scale
 from openff_bytepol.interop.openmm_polarization import is_kernel, recorded_results
 from openff_bytepol.units import DEBYE_IN_E_ANGSTROM
+
+_masses: Final[WeakKeyDictionary[openmm.Context, NDArray[np.float64]]] = WeakKeyDictionary()
+"""Of the particles of contexts, dalton; read from OpenMM once."""
 
 
 def system_dipole(simulation: app.Simulation | openmm.Context) -> NDArray[np.float64]:
@@ -42,24 +46,28 @@ def system_dipole(simulation: app.Simulation | openmm.Context) -> NDArray[np.flo
     for force in system.getForces():
         if force.getName() == MULTIPOLES:
             if is_kernel(force):
-                return _kernel_dipole(context, system, force)
+                return _kernel_dipole(context, force)
             return _amoeba_dipole(context, force)
     raise ForceFieldError("the system is not polarizable: it has no force of induced dipoles")
 
 
-def _kernel_dipole(
-    context: openmm.Context, system: openmm.System, force: openmm.Force
-) -> NDArray[np.float64]:
+def _kernel_dipole(context: openmm.Context, force: openmm.Force) -> NDArray[np.float64]:
     with recorded_results() as results:
         state = context.getState(energy=True, positions=True, groups={force.getForceGroup()})
     result = results[-1]
     positions = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
-    masses = np.array(
-        [system.getParticleMass(i).value_in_unit(unit.dalton) for i in range(len(positions))]
-    )
+    masses = _masses_of(context)
     centre = masses @ positions / masses.sum()
     moment: NDArray[np.float64] = result.charges @ (positions - centre) + result.dipoles.sum(0)
     return moment
+
+
+def _masses_of(context: openmm.Context) -> NDArray[np.float64]:
+    if context not in _masses:
+        system = context.getSystem()
+        particles = range(system.getNumParticles())
+        _masses[context] = np.array([system.getParticleMass(i)._value for i in particles])
+    return _masses[context]
 
 
 def _amoeba_dipole(context: openmm.Context, force: openmm.Force) -> NDArray[np.float64]:

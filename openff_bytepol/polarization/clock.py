@@ -20,16 +20,20 @@ Part: TypeAlias = Literal[
 
 
 class Clock:
-    """Processor seconds of all threads together, by part; runs only if switched on."""
+    """Processor seconds of all threads together, by part, once started."""
 
     def __init__(self) -> None:
-        self.on = False
+        self._on = False
         self.seconds: dict[Part, float] = defaultdict(float)
+
+    def start(self) -> None:
+        """Begin to add up."""
+        self._on = True
 
     @contextmanager
     def __call__(self, part: Part) -> Iterator[None]:
         """Add the time of the block to a part."""
-        if not self.on:
+        if not self._on:
             yield
             return
         start = time.process_time()

@@ -22,7 +22,6 @@ class KernelOptions(BaseModel):
     tolerance: Positive = 1e-5
     """Largest error of the induced dipoles, debye (root mean square)."""
     max_iterations: Annotated[int, Field(ge=1)] = 200
-    min_iterations: Annotated[int, Field(ge=0)] = 0
     skin: Positive = 0.8
     """Of the neighbour list, Å."""
     precision: Literal["single", "double"] = "single"

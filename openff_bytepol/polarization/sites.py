@@ -63,6 +63,19 @@ class Sites:
         if n_pairs and not (0 <= self.near_pairs.min() <= self.near_pairs.max() < n_atoms):
             raise ParameterError(f"near_pairs name atoms beyond {n_atoms}")
 
+    def repeated(self, copies: int) -> Sites:
+        """Several copies of these sites, one after another."""
+        shifts = self.n_atoms * np.arange(copies)
+        return Sites(
+            charges=np.tile(self.charges, copies),
+            polarizabilities=np.tile(self.polarizabilities, copies),
+            dampings=np.tile(self.dampings, copies),
+            thole=self.thole,
+            near_pairs=(self.near_pairs + shifts[:, None, None]).reshape(-1, 2),
+            charge_scales=np.tile(self.charge_scales, copies),
+            field_scales=np.tile(self.field_scales, copies),
+        )
+
     @property
     def n_atoms(self) -> int:
         """Number of sites."""

@@ -47,7 +47,6 @@ def improve(  # noqa: PLR0917
     per_alpha: Floats,
     tolerance: float,
     max_iterations: int,
-    min_iterations: int = 0,
 ) -> None:
     """Conjugate gradients with a diagonal preconditioner, in place.
 
@@ -61,8 +60,8 @@ def improve(  # noqa: PLR0917
         Polarizabilities (Å³) and their inverses; (n_atoms, 1).
     tolerance
         Of the error, debye.
-    max_iterations, min_iterations
-        Most and fewest steps.
+    max_iterations
+        Most steps.
 
     Raises
     ------
@@ -75,7 +74,7 @@ def improve(  # noqa: PLR0917
     residual = solution.residual
     step = alpha * residual
     weight = float((residual * step).sum())
-    while (error := solution.error(alpha)) > tolerance or solution.iterations < min_iterations:
+    while (error := solution.error(alpha)) > tolerance:
         if solution.iterations == max_iterations:
             raise unconverged(alpha * residual, error, max_iterations)
         field = np.zeros_like(step)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from openff_bytepol.interop.platforms import Precision
 from openff_bytepol.properties.box import SYSTEM_FILE, TOPOLOGY_FILE
 from openff_bytepol.properties.observables import Floats
+from openff_bytepol.settings import Solver
 from openff_bytepol.units import OPENMM_LENGTH
 
 if TYPE_CHECKING:
@@ -32,12 +33,15 @@ class Engine:
         fs; that of `make_simulation` by default.
     seed
         Of packing order, velocities, thermostat and barostat.
+    solver
+        Of induced dipoles, as for `make_simulation`.
     """
 
     platform: str | None = None
     precision: Precision = "mixed"
     timestep: float | None = None
     seed: int | None = None
+    solver: Solver | None = None
 
     def simulation(
         self,
@@ -94,6 +98,7 @@ class Engine:
             positions=positions,
             box=box,
             integrator=integrator,
+            solver=self.solver,
         )
 
 

@@ -96,6 +96,8 @@ def run_stage(
     StorageError
         If the disk is full; what was saved before is intact.
     """
+    from openff_bytepol.interop.simulation import failed_state_saved
+
     step = _timestep(simulation)
     end = round(duration / step)
     state = folder / STATE_FILE
@@ -123,7 +125,8 @@ def run_stage(
     try:
         while simulation.currentStep < end:
             reason = None
-            simulation.step(_block(simulation.currentStep, end, recorders, clock))
+            with failed_state_saved(simulation, folder):
+                simulation.step(_block(simulation.currentStep, end, recorders, clock))
             _record(simulation, recorders)
             clock.look(simulation.currentStep)
             if clock.is_due() or simulation.currentStep == end:

@@ -14,6 +14,7 @@ from openff_bytepol.properties.engine import Engine
 from openff_bytepol.properties.production import CHECKPOINT_SECONDS
 from openff_bytepol.properties.state import Positive, State
 from openff_bytepol.properties.substance import Substance
+from openff_bytepol.settings import Solver
 
 _TIME: Final = re.compile(r"^\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*(fs|ps|ns|us|µs|s|min|h|d)?\s*$")
 _PS: Final = {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "us": 1e6, "µs": 1e6}
@@ -48,7 +49,7 @@ class Request(BaseModel):
         Of the periodic perturbation that gives a viscosity, Å/ps².
     checkpoint
         Wall time between checkpoints, s.
-    platform, precision, timestep, seed
+    platform, precision, timestep, seed, solver
         As `Engine`.
     """
 
@@ -71,6 +72,7 @@ class Request(BaseModel):
     precision: Precision = "mixed"
     timestep: Positive | None = None
     seed: int | None = None
+    solver: Solver | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -111,7 +113,7 @@ class Request(BaseModel):
 
     def engine(self) -> Engine:
         """How to integrate."""
-        return Engine(self.platform, self.precision, self.timestep, self.seed)
+        return Engine(self.platform, self.precision, self.timestep, self.seed, self.solver)
 
     def identity(self, force_field: str) -> dict[str, Any]:
         """What makes two runs different; a longer time or more properties do not.
@@ -122,6 +124,8 @@ class Request(BaseModel):
             SHA-256.
         """
         fields = {"substance", "state", "n_molecules", "interval", "trajectory", "timestep"}
+        if self.solver is not None:
+            fields.add("solver")
         values: dict[str, Any] = self.model_dump(mode="json", include=fields)
         return {**values, "force_field_sha256": force_field}
 

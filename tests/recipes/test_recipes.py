@@ -64,6 +64,19 @@ def test_simulate_a_liquid(recipe):
     assert 0.6 < document["last"]["density"] < 0.9
 
 
+@pytest.mark.slow
+def test_polarizable_dynamics_without_a_gpu(recipe):
+    pytest.importorskip("mdtraj")
+    folder = recipe("15-polarizable-md-without-a-gpu")
+    bytepol(folder, "simulate", "liquid.yaml", "--output", "run", "--steps", 4)
+    output = run(folder, sys.executable, "compare_forces.py", "run", "--frames", 1)
+    kernel, openmm = (
+        float(line.split()[-2]) for line in output.splitlines() if line.startswith("density")
+    )
+    assert kernel == pytest.approx(0.85, abs=0.05)
+    assert openmm == pytest.approx(kernel, rel=1e-3)
+
+
 def test_export(recipe):
     folder = recipe("03-export")
     sizes = ["--copies", 30, "--copies", 150]

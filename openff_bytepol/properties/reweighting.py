@@ -165,7 +165,13 @@ def mbar_mean(
             f"{n_effective:.1f} effective samples of {len(values)} are left for force field "
             f"{target}, fewer than {minimum:g}: simulate it, or states closer to it"
         )
-    found = mbar.compute_expectations(np.asarray(values, dtype=np.float64))
+    values = np.asarray(values, dtype=np.float64)
+    if np.ptp(values) <= 1e-12 * max(1.0, np.abs(values).max()):
+        return Mean(float(values[0]), 0.0, n_effective)
+    try:
+        found = mbar.compute_expectations(values)
+    except np.linalg.LinAlgError as error:
+        raise SamplingError(f"MBAR found no error for force field {target}: {error}") from error
     return Mean(float(found["mu"][target]), float(found["sigma"][target]), n_effective)
 
 

@@ -69,6 +69,8 @@ def test_mbar_combines_runs():
     result = mbar_mean(x**2, energies, counts, 2, T)
     assert abs(result.value - KT / 2.0) < 4 * result.error < 0.2 * KT
     assert result.n_effective > 500
+    constant = mbar_mean(np.full(4000, -2.0), energies, counts, 2, T)
+    assert (constant.value, constant.error) == (-2.0, 0.0)
     with pytest.raises(SamplingError, match="effective samples"):
         mbar_mean(x**2, np.array([*energies[:2], energy(1e9, x)]), counts, 2, T)
     with pytest.raises(ObservablesError, match="shape"):

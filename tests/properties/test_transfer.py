@@ -31,7 +31,7 @@ from tests.properties.liquids import ARGON, SMALL, STATE
 def argon(tmp_path_factory):
     """A finished run, and a force field whose atoms attract a little more."""
     folder = tmp_path_factory.mktemp("transfer")
-    options = SMALL | {"time": 60.0, "gas_time": 60.0, "interval": 0.1, "trajectory": 0.1}
+    options = SMALL | {"time": 45.0, "gas_time": 45.0, "interval": 0.1, "trajectory": 0.1}
     estimate(["density", "hvap"], "[Ar]", STATE, ARGON, output=folder / "run", **options)
     other = folder / "other.offxml"
     other.write_text(Path(ARGON).read_text().replace('"0.2381 *', '"0.2390 *'))

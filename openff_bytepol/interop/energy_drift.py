@@ -126,7 +126,8 @@ def energy_drift(
         energies = (kinetic, kinetic + potential)
         records.append([energy.value_in_unit(unit.kilojoule_per_mole) for energy in energies])
     seconds = time.process_time() - start
-    kinetic_energies, totals = np.array(records).T
+    kinetic_energies: Floats = np.array([record[0] for record in records])
+    totals: Floats = np.array([record[1] for record in records])
     times = 1e-3 * timestep * _INTERVAL * np.arange(n_records)
     slope, error, spread = _line(times, 1000.0 / n_atoms * totals)
     done = np.array([block.mean() for block in np.array_split(work.done, _BLOCKS)])

@@ -19,8 +19,9 @@ from openff_bytepol.interop.openmm_polarization import (
     use_polarization_kernel,
 )
 from openff_bytepol.interop.openmm_system import create_system
+from openff_bytepol.interop.polarization_profile import growth_exponent, profile_kernel
 from openff_bytepol.interop.polarization_speed import compare_speed
-from openff_bytepol.interop.simulation import make_simulation
+from openff_bytepol.interop.simulation import failed_state_saved, make_simulation
 from openff_bytepol.interop.system_dipole import system_dipole
 from openff_bytepol.settings import PUBLISHED_SETTINGS, NonbondedSettings
 from tests.interop import published
@@ -217,6 +218,39 @@ def test_overlaps_end_a_run_with_atoms_named_and_the_state_kept(liquid):
         simulation.step(1)
     kept = simulation.last_state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
     assert kept == pytest.approx(x, abs=1e-4)
+
+
+def test_errors_save_the_state_and_say_where(liquid, tmp_path):
+    system, topology, x = liquid
+    x = x.copy()
+    x[13] = x[25] + 1e-3
+    simulation = make_simulation(
+        system, topology, positions=x, platform="CPU", polarization="kernel"
+    )
+    with (
+        pytest.raises(OverlappingAtomsError, match=r"13, 25 .* are in .*failed\.xml") as caught,
+        failed_state_saved(simulation, tmp_path),
+    ):
+        simulation.step(1)
+    assert caught.value.atoms == (13, 25)
+    state = openmm.XmlSerializer.deserialize((tmp_path / "failed.xml").read_text())
+    kept = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
+    assert kept == pytest.approx(x, abs=1e-4)
+    assert state.getVelocities(asNumpy=True)._value.any()
+
+
+def test_parts_of_the_time_in_repeated_boxes(liquid):
+    system, topology, x = liquid
+    profiles = profile_kernel(system, topology, x, steps=2, replicas=(1, 2))
+    assert [profile.n_atoms for profile in profiles] == [40, 320]
+    for profile in profiles:
+        assert sum(profile.parts.values()) == pytest.approx(profile.total)
+        assert {"transforms", "real-space fields", "Python"} < set(profile.parts)
+    assert profiles[0].iterations == pytest.approx(profiles[1].iterations, abs=1.0)
+    assert growth_exponent(profiles[:1]) is None
+    assert growth_exponent(profiles) > 0.0
+    with pytest.raises(ForceFieldError, match="no AmoebaMultipoleForce"):
+        profile_kernel(with_kernel(system), topology, x)
 
 
 def test_speed_is_compared_on_equal_terms(liquid):

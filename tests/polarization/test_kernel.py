@@ -18,7 +18,7 @@ from openff_bytepol.exceptions import (
 from openff_bytepol.polarization import KernelOptions, PolarizationKernel, Sites
 from openff_bytepol.polarization.neighbours import NeighbourList
 from openff_bytepol.polarization.predictor import DipolePredictor, coefficients
-from openff_bytepol.units import COULOMB
+from openff_bytepol.units import COULOMB, DEBYE_IN_E_ANGSTROM
 from tests.interop import dense
 
 CUBE = np.diag([14.0] * 3)
@@ -218,6 +218,42 @@ def test_polarization_catastrophe():
     with pytest.raises(PolarizationCatastropheError, match="catastrophe") as caught:
         PolarizationKernel(sites).compute([[0, 0, 0], [1.3, 0, 0]])
     assert set(caught.value.atoms) == {0, 1}
+
+
+def test_repeated_boxes_repeat_everything():
+    sites, x = water_like()
+    once = PolarizationKernel(sites, EXACT).compute(x, CUBE)
+    box = CUBE * [[2.0], [1.0], [1.0]]
+    twice = PolarizationKernel(sites.repeated(2), EXACT).compute(
+        np.concatenate([x, x + CUBE[0]]), box
+    )
+    assert twice.energy == pytest.approx(2 * once.energy, abs=2e-3)
+    assert np.abs(twice.dipoles - np.tile(once.dipoles, (2, 1))).max() < 1e-5
+
+
+def test_imbalance_is_minus_the_derivative_by_the_dipoles():
+    """And alpha times it, as a root mean square in debye, is the residual."""
+    sites, x = water_like()
+    rough = EXACT.model_copy(update={"tolerance": 0.05})
+    result = PolarizationKernel(sites, rough).compute(x, CUBE)
+    change = sites.polarizabilities[:, None] * result.imbalance / DEBYE_IN_E_ANGSTROM
+    assert np.sqrt((change**2).sum() / 36) == pytest.approx(result.residual)
+    tight = PolarizationKernel(sites, EXACT).compute(x, CUBE)
+    away = result.dipoles - tight.dipoles
+    excess = -0.5 * COULOMB * (result.imbalance * away).sum()
+    assert excess > 1e-3
+    assert result.energy - tight.energy == pytest.approx(excess, rel=1e-3)
+
+
+def test_the_clock_knows_the_parts():
+    sites, x = water_like()
+    kernel = PolarizationKernel(sites, KernelOptions(cutoff=6.0))
+    kernel.compute(x, CUBE)
+    assert not kernel.clock.seconds
+    kernel.clock.start()
+    kernel.compute(x + 0.01, CUBE)
+    assert {"neighbour list", "transforms", "forces"} < set(kernel.clock.seconds)
+    assert min(kernel.clock.seconds.values()) > 0.0
 
 
 def test_sites_are_checked():

@@ -238,7 +238,7 @@ def summarize(found: dict[str, np.ndarray]) -> dict[str, Any]:
             "against_random": difference.mean(0).tolist(),
             "against_random_error": (difference.std(0, ddof=1) / root).tolist(),
         }
-        for size in (160, 320):
+        for size in (160, 320) if name != "random" else ():
             drawn = [saving(values[p].mean(0), random[p].mean(0), size) for p in picks]
             drawn = np.nan_to_num(drawn, nan=np.inf)
             summary[name][f"part_of_{size}"] = [
@@ -261,6 +261,8 @@ def draw(summary: dict[str, Any], path: Path) -> None:
         axis.plot(SIZES[: len(mean)], mean, "o-", markersize=3, label=name)
         axis.fill_between(SIZES[: len(mean)], mean - error, mean + error, alpha=0.15)
     axis.set(xlabel="labels", ylabel="error on unseen pairs, kcal/mol", xscale="log")
+    axis.set_xticks(SIZES, [str(size) for size in SIZES])
+    axis.minorticks_off()
     axis.legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
@@ -312,7 +314,7 @@ def main() -> None:
     draw(summary, arguments.output / "study.png")
     for name, values in summary.items():
         pairs_ = zip(values["mean"], values["standard_error"], strict=True)
-        print(f"{name:14s}", *(f"{m:.3f}±{e:.3f}" for m, e in pairs_), values["part_of_320"])
+        print(f"{name:14s}", *(f"{m:.3f}±{e:.3f}" for m, e in pairs_), values.get("part_of_320"))
 
 
 if __name__ == "__main__":

@@ -46,6 +46,9 @@ def reweight(
         ),
     ] = False,
     frames: FramesOption = 1000,
+    minimum: Annotated[
+        float, typer.Option(help="Effective samples below which a result is refused.", min=1.0)
+    ] = 20.0,
     platform: PlatformOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -58,6 +61,7 @@ def reweight(
     from openff_bytepol.properties.transfer import ensemble_spread, reweighted
 
     names = properties or ["density"]
+    options: dict[str, Any] = {"platform": platform, "minimum": minimum}
     runs = [StoredRun.load(folder, most=frames) for folder in folders]
     if ensemble and (len(runs) > 1 or len(force_fields) > 1):
         raise PropertyError("--ensemble takes one folder and the force field it was made with")
@@ -67,9 +71,9 @@ def reweight(
         target = Parameters.load(name)
         try:
             if ensemble:
-                estimates[name] = ensemble_spread(runs[0], target, names, platform=platform)
+                estimates[name] = ensemble_spread(runs[0], target, names, **options)
             else:
-                estimates[name] = reweighted(runs, target, names, platform=platform)
+                estimates[name] = reweighted(runs, target, names, **options)
         except SamplingError as error:
             failures[name] = str(error)
     if as_json:

@@ -147,19 +147,26 @@ def sample_flow(
         raise ForceFieldError("the context's integrator is no periodic_perturbation_integrator")
     box = _rectangular_box(context.getState())
     masses = particle_masses(system)
-    amplitudes = []
+    amplitudes, temperatures = [], []
+    degrees = _degrees_of_freedom(system)
     for step in range(every, n_steps + 1, every):
         integrator.step(every)
         amplitudes.append(flow_amplitude(context, masses))
+        velocities = context.getState(velocities=True).getVelocities(asNumpy=True)._value
+        flowing = 0.25 * masses.sum() * (amplitudes[-1] * NM_PER_ANGSTROM) ** 2
+        thermal = 0.5 * float(masses @ (velocities**2).sum(axis=1)) - flowing
+        temperatures.append(2.0 * thermal / (degrees * BOLTZMANN * OPENMM_ENERGY))
         if on_frame is not None:
             on_frame(step)
+    temperature = integrator.getGlobalVariableByName("kT") / (BOLTZMANN * OPENMM_ENERGY)
     return steady_flow(
         np.array(amplitudes),
         interval=every * integrator.getStepSize().value_in_unit(unit.picosecond),
         acceleration=integrator.getGlobalVariableByName(_ACCELERATION) / NM_PER_ANGSTROM,
         wavelength=box[2],
         density=masses.sum() * GRAM_PER_CM3 / math.prod(box),
-        temperature=integrator.getGlobalVariableByName("kT") / (BOLTZMANN * OPENMM_ENERGY),
+        temperature=temperature,
+        heating=float(np.mean(temperatures[len(temperatures) // 5 :])) - temperature,
     )
 
 
@@ -171,6 +178,12 @@ def particle_masses(system: openmm.System) -> Floats:
             for i in range(system.getNumParticles())
         ]
     )
+
+
+def _degrees_of_freedom(system: openmm.System) -> int:
+    massive = int((particle_masses(system) > 0.0).sum())
+    fixed_center = any(isinstance(f, openmm.CMMotionRemover) for f in system.getForces())
+    return 3 * massive - system.getNumConstraints() - 3 * fixed_center
 
 
 def _accelerates(integrator: openmm.Integrator) -> bool:

@@ -29,6 +29,7 @@ from openff_bytepol.units import HARTREE_IN_KCAL
 
 Matrix = NDArray[np.float64]
 _HARTREE_FOCK = "hf"
+KRYPTON = 36
 ORBITAL_TOLERANCE = 1e-7
 """Hartree; between the last two SCF iterations of a monomer."""
 
@@ -83,7 +84,7 @@ def occupied_orbitals(fragment: Fragment, level: Level) -> Orbitals:
     Raises
     ------
     DataError
-        If the level has no density fitting.
+        If the level has no density fitting, or an element would need a core potential.
     ConvergenceError
         If the SCF does not converge.
     MissingDependencyError
@@ -91,6 +92,12 @@ def occupied_orbitals(fragment: Fragment, level: Level) -> Orbitals:
     """
     if level.auxiliary_basis is None or level.basis is None:
         raise DataError(f"{level.name}: first-order energies need a basis and density fitting")
+    heavy = [z for z in fragment.atomic_numbers if z > KRYPTON]
+    if heavy:
+        raise DataError(
+            f"{' '.join(fragment.symbols)}: first-order energies are all-electron, and the def2 "
+            "bases are so up to krypton; leave such molecules out"
+        )
     field = build_mean_field(build_molecule(fragment, level.basis), level)
     field.conv_tol = ORBITAL_TOLERANCE
     converge(field)

@@ -65,6 +65,9 @@ class LabelConfig(_Section):
     contacts: ContactConfig | None = None
 
 
+Component = Literal["elst", "exch", "ind", "disp", "total"]
+
+
 class DimerSource(_Section):
     """A file of dimers with an energy decomposition."""
 
@@ -154,6 +157,8 @@ class TrainingConfig(_Section):
     """Folder for labels, checkpoints, metrics and the model, relative to this file."""
     labels: LabelConfig = LabelConfig()
     dimers: tuple[DimerSource, ...] = ()
+    level_factors: dict[str, dict[Component, Positive]] = {}
+    """Level of theory → factors on components of dimers that bring it nearer to the totals'."""
     split: SplitConfig = SplitConfig()
     targets: TargetConfig = TargetConfig()
     stages: tuple[StageConfig, ...]

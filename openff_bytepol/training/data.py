@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.nn.model import Model
-from openff_bytepol.training.config import TrainingConfig
+from openff_bytepol.training.config import Component, TrainingConfig
 from openff_bytepol.training.datasets.schemas import RESPONSES
 from openff_bytepol.training.labels.config import ContactConfig, DecompositionConfig
 from openff_bytepol.training.labels.dimers import import_dimers
@@ -38,6 +38,7 @@ def load_dimers(config: TrainingConfig) -> Rows:
     ]
     rows += _labelled_dimers(config, "contacts", config.labels.contacts)
     rows += _labelled_dimers(config, "decompositions", config.labels.decompositions)
+    rows = [_corrected(row, config.level_factors.get(row["level"], {})) for row in rows]
     rows = [row for row in rows if not _interaction(row) > config.targets.dimer_energy_limit]
     names = {s: canonical_smiles(s) for row in rows for s in (row["smiles_a"], row["smiles_b"])}
     split = config.split
@@ -56,6 +57,10 @@ def _labelled_dimers(
     weight = {} if settings is None else {"weight": settings.weight}
     paths = sorted((config.output_folder / kind).glob("*.parquet"))
     return [row | weight for path in paths for row in read_table(path, DIMERS)]
+
+
+def _corrected(row: dict[str, Any], factors: Mapping[Component, float]) -> dict[str, Any]:
+    return row | {name: factor * row[name] for name, factor in factors.items()}
 
 
 def _interaction(row: dict[str, Any]) -> float:

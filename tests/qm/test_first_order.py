@@ -80,6 +80,12 @@ def test_atoms_on_top_of_one_another_are_refused() -> None:
         solved(systems.WATER, systems.WATER, FITTED)
 
 
+def test_elements_with_core_potentials_are_refused() -> None:
+    iodide = Fragment(("I",), np.zeros((1, 3)), -1)
+    with pytest.raises(DataError, match="krypton"):
+        occupied_orbitals(iodide, FITTED)
+
+
 def test_density_fitting_is_needed() -> None:
     level = Level("exact", "first-order", "pyscf", "hf", "def2-svp", None)
     with pytest.raises(DataError, match="density fitting"):

@@ -30,3 +30,15 @@ def test_repulsive_contacts_without_a_total_are_left_out(tmp_path: Path) -> None
     write_table([high, dimer_row(3.0)], DIMERS, tmp_path / "contacts" / "chunk-0000.parquet")
     config = TrainingConfig(name="x", reference_data="x", output=str(tmp_path), stages=())
     assert [len(rows) for rows in load_dimers(config).values()].count(1) == 1
+
+
+def test_components_of_a_level_are_corrected(tmp_path: Path) -> None:
+    row = dimer_row(3.5)
+    write_table([row], DIMERS, tmp_path / "contacts" / "chunk-0000.parquet")
+    config = TrainingConfig(
+        name="x", reference_data="x", output=str(tmp_path), stages=(),
+        level_factors={"made up": {"disp": 0.9}, "another": {"exch": 2.0}},
+    )  # fmt: skip
+    (found,) = [row for split in load_dimers(config).values() for row in split]
+    assert found["disp"] == 0.9 * row["disp"]
+    assert found["exch"] == row["exch"]

@@ -95,7 +95,7 @@ def profile_kernel(
             iterations.append(result.iterations)
         per_call = 1e3 / steps
         total = per_call * (time.process_time() - start)
-        parts = {part: per_call * seconds for part, seconds in kernel.clock.seconds.items()}
+        parts = {str(part): per_call * seconds for part, seconds in kernel.clock.seconds.items()}
         profiles.append(
             PolarizationProfile(
                 n_atoms=kernel.sites.n_atoms,

@@ -244,17 +244,19 @@ def test_a_mixture_and_its_excess_volume(tmp_path):
 def test_viscosities_and_diffusion_from_one_command(tmp_path):
     asked = {"time": 30.0, "equilibration": 4.0, "acceleration": 1.0, "interval": 0.1}
     names = ["viscosity", "pp_viscosity", "diffusion", "cp"]
-    found = estimate(names, "[Ar]", STATE, ARGON, output=tmp_path / "run", **{**SMALL, **asked})
+    # warm and under pressure: so small a box freezes at the triple point
+    state = State(110.0, 50.0)
+    found = estimate(names, "[Ar]", state, ARGON, output=tmp_path / "run", **{**SMALL, **asked})
     assert not found.failures
-    # about 0.26 mPa·s near the triple point; box and run are small
+    # measured: 0.14 mPa·s; box and run are small
     for name in ("viscosity", "perturbation_viscosity"):
-        assert 0.05 < found[name].value < 0.6
+        assert 0.03 < found[name].value < 0.4
         assert 0.0 < found[name].uncertainty < found[name].value
         assert found[name].unit == "mPa*s"
     flow = found["perturbation_viscosity"].details
     assert flow["acceleration_angstrom_per_ps2"] == 1.0
     assert abs(flow["heating_K"]) < 20.0
-    assert 0.5e-9 < found["self_diffusion"].value < 6e-9
+    assert 1e-9 < found["self_diffusion"].value < 2e-8
     assert found["self_diffusion"].details["finite_size_correction_m2_per_s"] > 0.0
     assert found["heat_capacity"].details["wavenumbers_per_cm"] == [[]]
     assert found["heat_capacity"].details["quantum_correction_J_per_mol_K"] == 0.0
@@ -263,11 +265,11 @@ def test_viscosities_and_diffusion_from_one_command(tmp_path):
 
 @pytest.mark.slow
 def test_conductivity_of_a_molten_salt(tmp_path):
-    # measured: 358 S/m at 1080 K (Janz, J. Phys. Chem. Ref. Data 1988, 17, Suppl. 2)
+    # molten sodium chloride conducts a few hundred S/m
     names = ["conductivity", "nernst_einstein_conductivity", "transference_numbers", "density"]
-    asked = {"n_molecules": 32, "time": 30.0, "equilibration": 6.0, "timestep": 2.0}
+    asked = {"n_molecules": 32, "time": 75.0, "equilibration": 6.0, "timestep": 2.0}
     found = estimate(
-        names, "[Na+].[Cl-]", State(1200.0), SALT, output=tmp_path / "run", **{**SMALL, **asked}
+        names, "[Na+].[Cl-]", State(1400.0), SALT, output=tmp_path / "run", **{**SMALL, **asked}
     )
     assert not found.failures
     assert found.counts == {"[Na+]": 32, "[Cl-]": 32}

@@ -15,6 +15,7 @@ from openff_bytepol.cli.estimate import (
     MoleculesOption,
     PlatformOption,
     SeedOption,
+    SolverOption,
     TimeOption,
     run_dataset,
 )
@@ -51,6 +52,7 @@ def liquids(
     equilibration: EquilibrationOption = None,
     platform: PlatformOption = None,
     seed: SeedOption = None,
+    solver: SolverOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,6 +70,7 @@ def liquids(
         "equilibration": None if equilibration is None else parse_time(equilibration),
         "platform": platform,
         "seed": seed,
+        "solver": solver,
         "overwrite": force,
     }
     chosen = force_fields or ["bytepol.offxml", "openff-2.2.1.offxml"]

@@ -94,6 +94,6 @@ def test_the_conserving_solver_conserves_energy(smiles, molecules, density):
     )
     set_solver(system, "conserving")
     positions = topology.get_positions().m_as("angstrom")
-    found = energy_drift(system, topology.to_openmm(), positions, length=4.0, equilibration=1.0)
+    found = energy_drift(system, topology.to_openmm(), positions, length=2.0, equilibration=0.5)
     assert abs(found.dipole_drift) < 0.1
     assert abs(found.drift) < 0.1 + 3.0 * found.standard_error

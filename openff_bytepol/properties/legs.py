@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -171,10 +171,8 @@ class LiquidLeg:
         time = _FIX_SHARE * request.equilibration_time
         if not is_done(self.folder / FIXED, time):
             run_stage(self._begin(SCALED), self.folder / FIXED, time, on_progress=self.on_progress)
-        if stage == self.flow_stage:
-            simulation = self._begin(FIXED, acceleration=request.acceleration)
-        else:
-            simulation = self._begin(FIXED, friction=_TRANSPORT_FRICTION)
+        acceleration = request.acceleration if stage == self.flow_stage else None
+        simulation = self._begin(FIXED, friction=_TRANSPORT_FRICTION, acceleration=acceleration)
         return self._sample(simulation, stage, should_stop)
 
     @property
@@ -197,7 +195,7 @@ class LiquidLeg:
             )
         return found
 
-    def _begin(self, before: str, pressure: float | None = None, **options: float) -> Simulation:
+    def _begin(self, before: str, pressure: float | None = None, **options: Any) -> Simulation:
         request = self.request
         return begin(
             self.folder, before, request.state.temperature, pressure, request.engine(), **options

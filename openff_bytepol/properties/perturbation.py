@@ -51,7 +51,8 @@ def periodic_perturbation_integrator(
     timestep
         fs: the outer one of polarizable systems.
     friction
-        1/ps.
+        1/ps. It raises the viscosity by about friction·mD/kT; little of it lets the flow heat the
+        liquid.
 
     Raises
     ------

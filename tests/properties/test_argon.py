@@ -78,7 +78,7 @@ def driven(n_side, acceleration, n_steps):
     """Argon at its triple point, accelerated (Å/ps²)."""
     system, _ = argon_system(n_side)
     integrator = periodic_perturbation_integrator(
-        system, acceleration, temperature=TEMPERATURE, timestep=8.0, friction=2.0
+        system, acceleration, temperature=TEMPERATURE, timestep=8.0, friction=0.3
     )
     integrator.setRandomNumberSeed(1)
     context = equilibrated(n_side, integrator, 5000)
@@ -112,7 +112,7 @@ def test_viscosity_by_green_and_kubo():
 @pytest.mark.slow
 def test_viscosity_by_periodic_perturbation():
     # at the wave number of this box and this shear rate it is some per cent lower
-    estimate = driven(4, 0.4, 60000)
-    assert estimate.uncertainty < 0.06 * VISCOSITY
-    assert abs(estimate.details["heating_K"]) < 0.02 * TEMPERATURE
+    estimate = driven(4, 0.3, 60000)
+    assert estimate.uncertainty < 0.08 * VISCOSITY
+    assert abs(estimate.details["heating_K"]) < 0.06 * TEMPERATURE
     assert abs(estimate.value - 0.93 * VISCOSITY) < 3 * estimate.uncertainty + 0.05 * VISCOSITY

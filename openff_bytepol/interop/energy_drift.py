@@ -128,7 +128,7 @@ def energy_drift(
     seconds = time.process_time() - start
     kinetic_energies: Floats = np.array([record[0] for record in records])
     totals: Floats = np.array([record[1] for record in records])
-    times: Floats = 1e-3 * timestep * _INTERVAL * np.arange(n_records)
+    times = np.linspace(0.0, 1e-3 * timestep * _INTERVAL * (n_records - 1), n_records)
     slope, error, spread = _line(times, 1000.0 / n_atoms * totals)
     done = np.array([block.mean() for block in np.array_split(work.done, _BLOCKS)])
     done *= 1000.0 / n_atoms / (1e-3 * timestep)

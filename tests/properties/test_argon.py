@@ -111,8 +111,8 @@ def test_viscosity_by_green_and_kubo():
 
 @pytest.mark.slow
 def test_viscosity_by_periodic_perturbation():
-    # at the wave number of this box and this shear rate it is some per cent lower
+    # a short wave and the heat of the flow lower it by some per cent, friction raises it
     estimate = driven(4, 0.3, 60000)
     assert estimate.uncertainty < 0.08 * VISCOSITY
     assert abs(estimate.details["heating_K"]) < 0.06 * TEMPERATURE
-    assert abs(estimate.value - 0.93 * VISCOSITY) < 3 * estimate.uncertainty + 0.05 * VISCOSITY
+    assert abs(estimate.value - VISCOSITY) < 3 * estimate.uncertainty + 0.05 * VISCOSITY

@@ -184,7 +184,7 @@ def particle_masses(system: openmm.System) -> Floats:
 def _degrees_of_freedom(system: openmm.System) -> int:
     massive = int((particle_masses(system) > 0.0).sum())
     fixed_center = any(isinstance(f, openmm.CMMotionRemover) for f in system.getForces())
-    return 3 * massive - system.getNumConstraints() - 3 * fixed_center
+    return int(3 * massive - system.getNumConstraints() - 3 * fixed_center)
 
 
 def _accelerates(integrator: openmm.Integrator) -> bool:

@@ -7,7 +7,6 @@ from pathlib import Path
 from openff_bytepol.properties.state import State
 
 ARGON = str(Path(__file__).parent / "argon.offxml")
-SALT = str(Path(__file__).parent / "salt.offxml")
 STATE = State(87.3)
 SMALL = {
     "n_molecules": 40,

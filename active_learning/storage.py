@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from typing import Final
 from openff_bytepol.exceptions import BytePolError, StorageError
 
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_LITTLE: Final = 2**20
+"""Bytes left below which errors that do not say why are put down to the disk."""
 
 
 @contextmanager
@@ -32,8 +35,8 @@ def full_disk_reported(folder: Path) -> Iterator[None]:
         yield
     except BytePolError:
         raise
-    except (OSError, sqlite3.OperationalError) as error:
-        if not _is_full(error):
+    except (OSError, sqlite3.OperationalError, RuntimeError) as error:
+        if not _is_full(error, folder):
             raise
         raise StorageError(
             f"{folder}: {error}; what was finished is kept: free some space, then "
@@ -41,7 +44,9 @@ def full_disk_reported(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _is_full(error: OSError | sqlite3.OperationalError) -> bool:
+def _is_full(error: Exception, folder: Path) -> bool:
     if isinstance(error, OSError):
         return error.errno in _FULL
-    return error.sqlite_errorname == "SQLITE_FULL"
+    if isinstance(error, sqlite3.OperationalError):
+        return error.sqlite_errorname == "SQLITE_FULL"
+    return shutil.disk_usage(folder).free < _LITTLE  # torch says RuntimeError

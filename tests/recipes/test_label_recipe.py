@@ -23,8 +23,9 @@ runner = CliRunner()
 
 
 @pytest.fixture
-def toy(tmp_path: Path) -> Path:
-    """The recipe's file with less of everything."""
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The recipe's file with less of everything, and no benchmark whose molecules are left out."""
+    monkeypatch.delenv("BYTEPOL_REFERENCE_DATA", raising=False)
     values = yaml.safe_load(RECIPE.read_text())
     responses = {"functional": "hf", "basis": "sto-3g", "extra": ["O"], "chunk_size": 1}
     pair = {"molecules": ["O", "[Li+]"], "closeness": [0.6, 0.7], "count": 1}

@@ -124,7 +124,7 @@ def test_killed_writers_leave_whole_transactions(tmp_path):
     root = str(Path(__file__).parents[2])
     code = WRITER.format(root=root, folder=str(tmp_path))
     before = 0
-    for delay in (0.05, 0.21):
+    for kills, delay in enumerate((0.05, 0.21), start=1):
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -134,7 +134,7 @@ def test_killed_writers_leave_whole_transactions(tmp_path):
         with CampaignState(tmp_path, SHA) as state:
             jobs, results = len(state.jobs()), len(state.results())
         assert jobs % 2 == results % 2 == 0
-        assert jobs - 2 <= results <= jobs
+        assert jobs - 2 * kills <= results <= jobs  # each kill may come between the two
         assert jobs >= before
         before = jobs
     assert before > 0

@@ -11,12 +11,11 @@ import logging
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import openmm
 from numpy.typing import NDArray
-from openmm import unit
 from rdkit import Chem
 
 from active_learning.candidates.geometries import KnownGeometries, geometry_vector
@@ -24,7 +23,7 @@ from active_learning.config import DimerConfig
 from active_learning.labelling.base import LabelJob
 from openff_bytepol.exceptions import BytePolError
 from openff_bytepol.training.labels import geometries as shapes
-from openff_bytepol.training.labels.liquids import neighbours
+from openff_bytepol.training.labels.liquids import neighbours, positions_of, toolkit_molecule
 
 logger = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]
@@ -120,17 +119,12 @@ def _simulate(
 ) -> tuple[list[tuple[FloatArray, FloatArray | None]], bool]:
     """Frames (positions and box edges, Å), and whether the simulation broke down."""
     from openff.interchange.exceptions import InterchangeException
-    from openff.toolkit import ForceField, Molecule
+    from openff.toolkit import ForceField
 
     from openff_bytepol.interop.boxes import pack_box
     from openff_bytepol.interop.simulation import make_simulation
 
-    molecules = [
-        Molecule.from_rdkit(mol, allow_undefined_stereo=True, hydrogens_are_explicit=True)
-        for mol in mols
-    ]
-    for molecule in molecules:
-        molecule.properties.pop("atom_map", None)
+    molecules = [toolkit_molecule(mol) for mol in mols]
     topology = pack_box(
         molecules, [config.copies] * len(mols), density=config.density or _DROPLET_DENSITY
     )
@@ -147,17 +141,11 @@ def _simulate(
         simulation.minimizeEnergy(maxIterations=_MINIMISATION)
         for _ in range(_FRAMES):
             simulation.step(config.steps // _FRAMES)
-            frames.append((_positions(simulation), box))
+            frames.append((positions_of(simulation), box))
     except (openmm.OpenMMException, BytePolError) as error:
         logger.warning("a simulation broke down: %s", error)
     finite = [frame for frame in frames if np.isfinite(frame[0]).all()]
     return finite, len(finite) < _FRAMES
-
-
-def _positions(simulation: Any) -> FloatArray:
-    state = simulation.context.getState(getPositions=True)
-    positions = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
-    return np.asarray(positions, dtype=np.float64)
 
 
 def _too_close(pair: tuple[Chem.Mol, Chem.Mol], one: FloatArray, other: FloatArray) -> bool:

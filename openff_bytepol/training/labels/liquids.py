@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ from rdkit import Chem
 from openff_bytepol.nn.model import Model
 from openff_bytepol.training.labels.config import LiquidConfig
 from openff_bytepol.units import GRAM_PER_CM3
+
+if TYPE_CHECKING:
+    from openff.toolkit import Molecule
+    from openmm.app import Simulation
 
 Coordinates = NDArray[np.float64]
 EDGE: Final = 17.2
@@ -51,18 +55,11 @@ def simulate_liquid(
     EngineError
         If Packmol finds no arrangement.
     """
-    from openff.toolkit import Molecule
-
     from openff_bytepol.interop.boxes import pack_box
     from openff_bytepol.interop.openmm_system import create_system
     from openff_bytepol.interop.simulation import make_simulation
 
-    kinds = [
-        Molecule.from_rdkit(mol, allow_undefined_stereo=True, hydrogens_are_explicit=True)
-        for mol in molecules
-    ]
-    for kind in kinds:
-        kind.properties.pop("atom_map", None)
+    kinds = [toolkit_molecule(mol) for mol in molecules]
     mass = sum(atom.GetMass() for mol in molecules for atom in mol.GetAtoms())
     volume = mass * GRAM_PER_CM3 / settings.density
     copies = math.ceil(EDGE**3 / volume)
@@ -86,7 +83,7 @@ def simulate_liquid(
     simulation.step(settings.equilibration_steps)
     for _ in range(settings.frames):
         simulation.step(settings.steps_between)
-        positions = _positions(simulation)
+        positions = positions_of(simulation)
         yield [positions[a:b] for a, b in pairwise(starts)], owner, box
 
 
@@ -120,7 +117,17 @@ def neighbours(
                 yield i, j, one, other
 
 
-def _positions(simulation: Any) -> Coordinates:
+def toolkit_molecule(mol: Chem.Mol) -> Molecule:
+    """OpenFF molecule with the atoms in the same order, without map numbers."""
+    from openff.toolkit import Molecule
+
+    molecule = Molecule.from_rdkit(mol, allow_undefined_stereo=True, hydrogens_are_explicit=True)
+    molecule.properties.pop("atom_map", None)
+    return molecule
+
+
+def positions_of(simulation: Simulation) -> Coordinates:
+    """Positions of a simulation, Å; (n_particles, 3)."""
     from openmm import unit
 
     state = simulation.context.getState(getPositions=True)

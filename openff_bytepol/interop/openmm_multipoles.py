@@ -156,6 +156,17 @@ def is_polarizable(system: openmm.System) -> bool:
     return any(force.getName() == MULTIPOLES for force in system.getForces())
 
 
+def multipole_parts(force: openmm.Force) -> list[AmoebaMultipoleForce]:
+    """A force that `multipole_force` made: itself, or the three that make it up.
+
+    Changes to them are changes to the force.
+    """
+    if isinstance(force, AmoebaMultipoleForce):
+        return [force]
+    indices = range(force.getNumCollectiveVariables())
+    return [force.getCollectiveVariable(index) for index in indices]
+
+
 def set_solver(system: openmm.System, solver: Solver) -> None:
     """Solve for induced dipoles to the tolerance of a mode, in place.
 
@@ -180,11 +191,7 @@ def set_solver(system: openmm.System, solver: Solver) -> None:
     for force in system.getForces():
         if force.getName() != MULTIPOLES:
             continue
-        parts = [force]
-        if isinstance(force, openmm.CustomCVForce):
-            indices = range(force.getNumCollectiveVariables())
-            parts = [force.getCollectiveVariable(index) for index in indices]
-        for part in parts:
+        for part in multipole_parts(force):
             part.setMutualInducedTargetEpsilon(DIPOLE_TOLERANCES[solver])
 
 

@@ -22,6 +22,7 @@ from openff_bytepol.interop.openmm_multipoles import (
     MULTIPOLES,
     PERMANENT_15,
     induction_scale,
+    multipole_parts,
     permanent_14,
 )
 from openff_bytepol.units import OPENMM_ENERGY, OPENMM_FORCE, OPENMM_LENGTH, OPENMM_POLARIZABILITY
@@ -207,7 +208,7 @@ def kernel_options(force: openmm.Force, **options: Any) -> KernelOptions:
     """
     from openff_bytepol.polarization import KernelOptions
 
-    first = first_part(force)
+    first = multipole_parts(force)[0]
     settings = {
         "ewald_tolerance": first.getEwaldErrorTolerance(),
         "tolerance": first.getMutualInducedTargetEpsilon(),
@@ -220,7 +221,7 @@ def kernel_options(force: openmm.Force, **options: Any) -> KernelOptions:
 
 
 def _in_box(force: openmm.Force) -> bool:
-    return bool(first_part(force).getNonbondedMethod() == AmoebaMultipoleForce.PME)
+    return bool(multipole_parts(force)[0].getNonbondedMethod() == AmoebaMultipoleForce.PME)
 
 
 def sites_of(force: openmm.Force) -> Sites:
@@ -239,7 +240,7 @@ def sites_of(force: openmm.Force) -> Sites:
     from openff_bytepol.polarization import Sites
 
     scale = induction_scale(force)
-    first = first_part(force)
+    first = multipole_parts(force)[0]
     n_atoms = first.getNumMultipoles()
     rows = np.empty((n_atoms, 4))
     pairs: dict[tuple[int, int], tuple[float, float]] = {}
@@ -272,8 +273,3 @@ def sites_of(force: openmm.Force) -> Sites:
         charge_scales=scales[:, 0].copy(),
         field_scales=scales[:, 1].copy(),
     )
-
-
-def first_part(force: openmm.Force) -> AmoebaMultipoleForce:
-    """The multipole force itself, or the first of the three that make it up."""
-    return force if isinstance(force, AmoebaMultipoleForce) else force.getCollectiveVariable(0)

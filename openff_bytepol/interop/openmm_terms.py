@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 import openmm
 from numpy.typing import ArrayLike
-from openmm import AmoebaMultipoleForce, unit
+from openmm import unit
 
 from openff_bytepol.interop.openmm_forces import COULOMB_NEAR, VAN_DER_WAALS, VAN_DER_WAALS_NEAR
-from openff_bytepol.interop.openmm_multipoles import MULTIPOLES
+from openff_bytepol.interop.openmm_multipoles import MULTIPOLES, multipole_parts
 from openff_bytepol.interop.openmm_valence import ANGLES, BONDS, IMPROPERS, PROPERS
 from openff_bytepol.interop.periodic_box import box_vectors
 from openff_bytepol.units import OPENMM_ENERGY, OPENMM_LENGTH
@@ -126,13 +126,7 @@ def _term(
 def _without_polarizabilities(force: openmm.Force) -> openmm.Force:
     """Copy of a multipole force with charges only."""
     part = _clone(force)
-    if isinstance(part, AmoebaMultipoleForce):
-        multipoles = [part]
-    else:
-        multipoles = [
-            part.getCollectiveVariable(i) for i in range(part.getNumCollectiveVariables())
-        ]
-    for multipole in multipoles:
+    for multipole in multipole_parts(part):
         for index in range(multipole.getNumMultipoles()):
             *others, _ = multipole.getMultipoleParameters(index)
             multipole.setMultipoleParameters(index, *others, 0.0)

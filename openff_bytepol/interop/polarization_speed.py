@@ -12,9 +12,8 @@ import openmm
 from openmm import app, unit
 
 from openff_bytepol.exceptions import ForceFieldError
-from openff_bytepol.interop.openmm_multipoles import MULTIPOLES
+from openff_bytepol.interop.openmm_multipoles import MULTIPOLES, multipole_parts
 from openff_bytepol.interop.openmm_polarization import (
-    first_part,
     polarization_force,
     recorded_results,
 )
@@ -112,7 +111,7 @@ def compare_speed(
     wall, cpu = np.array(times).T
     return PolarizationSpeed(
         n_atoms=system.getNumParticles(),
-        mutual_tolerance=float(first_part(stock[0]).getMutualInducedTargetEpsilon()),
+        mutual_tolerance=float(multipole_parts(stock[0])[0].getMutualInducedTargetEpsilon()),
         threads=numba.get_num_threads(),
         kernel_wall=float(wall.min()),
         kernel_cpu=float(cpu.min()),

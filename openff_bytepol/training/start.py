@@ -34,6 +34,18 @@ def initial_model(config: TrainingConfig) -> Model:
     return model
 
 
+def named_model(config: TrainingConfig, name: str) -> Model:
+    """A model beside a configuration, or else one by its name.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is neither.
+    """
+    beside = config.beside(name)
+    return load_model(beside if beside.is_dir() else find_model(name))
+
+
 def freeze(model: Model, parts: tuple[str, ...]) -> None:
     """Keep all parameters whose name begins with one of ``parts`` as they are.
 
@@ -66,9 +78,7 @@ def _started(config: TrainingConfig, start: str) -> Model:
     """The members of a model, repeated with a little noise if there are too few."""
     if config.model:
         raise DataError(f"{config.name}: `model` cannot be changed in a run that has a `start`")
-    beside = config.beside(start)
-    path = beside if beside.is_dir() else find_model(start)
-    base = copy.deepcopy(load_model(path))
+    base = copy.deepcopy(named_model(config, start))
     count = config.n_members or base.n_members
     members = [base.member(i % base.n_members) for i in range(count)]
     with torch.random.fork_rng(devices=[]), torch.no_grad():

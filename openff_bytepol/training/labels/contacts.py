@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from openff_bytepol.exceptions import ConvergenceError
-from openff_bytepol.models import load_model
 from openff_bytepol.qm.first_order import first_order
 from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.labels import geometries
@@ -32,6 +31,7 @@ from openff_bytepol.training.labels.liquids import neighbours, simulate_liquid
 from openff_bytepol.training.labels.provenance import provenance
 from openff_bytepol.training.labels.rigid import RigidMolecule, rigid_molecule
 from openff_bytepol.training.labels.schema import write_table
+from openff_bytepol.training.start import named_model
 from openff_bytepol.training.targets.dimers import DIMERS
 
 logger = logging.getLogger(__name__)
@@ -181,8 +181,7 @@ def _liquid_contacts(
 ) -> Iterator[Contact]:
     """Neighbours of any kind, chosen by chance from every frame."""
     generator = np.random.default_rng([settings.seed, number])
-    beside = config.beside(settings.model)
-    model = load_model(beside if beside.is_dir() else settings.model)
+    model = named_model(config, settings.model)
     rigid = [_rigid(smiles, settings) for smiles in liquid.molecules]
     reach = settings.reach * 2 * max(one.radii.max() for one in rigid)
     molecules = [one.molecule for one in rigid]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from openmm import AmoebaMultipoleForce, app, unit
 
 from openff_bytepol.exceptions import ForceFieldError
+from openff_bytepol.interop.masses import particle_masses
 from openff_bytepol.interop.openmm_multipoles import MULTIPOLES, induction_scale
 from openff_bytepol.interop.openmm_polarization import is_kernel, recorded_results
 from openff_bytepol.units import DEBYE_IN_E_ANGSTROM
@@ -64,9 +65,7 @@ def _kernel_dipole(context: openmm.Context, force: openmm.Force) -> NDArray[np.f
 
 def _masses_of(context: openmm.Context) -> NDArray[np.float64]:
     if context not in _masses:
-        system = context.getSystem()
-        particles = range(system.getNumParticles())
-        _masses[context] = np.array([system.getParticleMass(i)._value for i in particles])
+        _masses[context] = particle_masses(context.getSystem())
     return _masses[context]
 
 

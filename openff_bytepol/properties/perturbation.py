@@ -16,6 +16,7 @@ import openmm
 from openmm import unit
 
 from openff_bytepol.exceptions import ForceFieldError
+from openff_bytepol.interop.masses import particle_masses
 from openff_bytepol.interop.openmm_forces import FAST_GROUP, SLOW_GROUP
 from openff_bytepol.interop.openmm_multipoles import is_polarizable
 from openff_bytepol.properties.flow import Flow, steady_flow
@@ -168,16 +169,6 @@ def sample_flow(
         density=masses.sum() * GRAM_PER_CM3 / math.prod(box),
         temperature=temperature,
         heating=float(np.mean(temperatures[len(temperatures) // 5 :])) - temperature,
-    )
-
-
-def particle_masses(system: openmm.System) -> Floats:
-    """Da; (n_particles,)."""
-    return np.array(
-        [
-            system.getParticleMass(i).value_in_unit(unit.dalton)
-            for i in range(system.getNumParticles())
-        ]
     )
 
 

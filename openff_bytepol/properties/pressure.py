@@ -10,6 +10,7 @@ import openmm
 from openmm import unit
 
 from openff_bytepol.exceptions import ForceFieldError
+from openff_bytepol.interop.masses import particle_masses
 from openff_bytepol.properties.observables import Floats, Ints
 from openff_bytepol.units import ATMOSPHERE, NM_PER_ANGSTROM, OPENMM_ENERGY
 
@@ -57,12 +58,7 @@ class PressureMeter:
         if not system.usesPeriodicBoundaryConditions():
             raise ForceFieldError("a system without a periodic box has no pressure")
         self._strain = strain
-        self._masses = np.array(
-            [
-                system.getParticleMass(i).value_in_unit(unit.dalton)
-                for i in range(system.getNumParticles())
-            ]
-        )
+        self._masses = particle_masses(system)
         self._molecule: Ints = np.zeros(len(self._masses), dtype=np.int64)
         for number, particles in enumerate(molecules):
             self._molecule[list(particles)] = number

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from openff_bytepol.interop.masses import particle_masses
 from openff_bytepol.properties.box import Box
 from openff_bytepol.properties.dipoles import dipole_measure
 from openff_bytepol.properties.engine import every_steps
 from openff_bytepol.properties.observables import Floats
-from openff_bytepol.properties.perturbation import flow_amplitude, particle_masses
+from openff_bytepol.properties.perturbation import flow_amplitude
 from openff_bytepol.properties.pressure import PressureMeter, molecules_of
 from openff_bytepol.properties.recorders import Recorder, SeriesRecorder, TrajectoryRecorder
 

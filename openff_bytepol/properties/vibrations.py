@@ -55,15 +55,15 @@ def vibrational_wavenumbers(system: openmm.System, positions: Floats) -> Floats:
     """
     import openmm
 
+    from openff_bytepol.interop.masses import particle_masses
+
     integrator = openmm.VerletIntegrator(0.001)
     platform = openmm.Platform.getPlatformByName("Reference")
     context = openmm.Context(system, integrator, platform)
     context.setPositions(positions * NM_PER_ANGSTROM)
     openmm.LocalEnergyMinimizer.minimize(context, _TOLERANCE, 0)
     minimum = context.getState(positions=True).getPositions(asNumpy=True)._value
-    masses = np.array(
-        [system.getParticleMass(i)._value for i in range(system.getNumParticles())], np.float64
-    )
+    masses = particle_masses(system)
     massive: Ints = np.flatnonzero(masses > 0.0)
     weights = np.repeat(masses[massive] ** -0.5, 3)
     hessian = _hessian(context, minimum, massive) * np.outer(weights, weights)

@@ -16,7 +16,7 @@ SMALL = {
     "interval": 0.02,
     "trajectory": 0.1,
     "timestep": 5.0,
-    "platform": "CPU",
+    "platform": "Reference",
     "seed": 1,
     "report": False,
 }

@@ -120,10 +120,7 @@ def first_order(a: Orbitals, b: Orbitals) -> FirstOrder:
     level, basis = a.level, a.level.basis or ""
     monomers = [build_molecule(one.fragment, basis) for one in (a, b)]
     dimer = build_molecule(merge([a.fragment, b.fragment]), basis)
-    sizes = [len(one.coefficients) for one in (a, b)]
-    orbitals_a = np.vstack([a.coefficients, np.zeros((sizes[1], a.coefficients.shape[1]))])
-    orbitals_b = np.vstack([np.zeros((sizes[0], b.coefficients.shape[1])), b.coefficients])
-    together = orthogonalize(np.hstack([orbitals_a, orbitals_b]), dimer.intor("int1e_ovlp"))
+    orbitals_a, orbitals_b, together = in_dimer_basis(a, b, dimer)
     field = build_mean_field(dimer, level, _HARTREE_FOCK)
     attraction_a, attraction_b = _attraction(dimer, len(a.fragment.symbols))
     kinetic = dimer.intor("int1e_kin")
@@ -139,6 +136,33 @@ def first_order(a: Orbitals, b: Orbitals) -> FirstOrder:
     )
     total = whole - first - second + between
     return FirstOrder(electrostatics * HARTREE_IN_KCAL, (total - electrostatics) * HARTREE_IN_KCAL)
+
+
+def in_dimer_basis(a: Orbitals, b: Orbitals, dimer: Any) -> tuple[Matrix, Matrix, Matrix]:
+    """Occupied orbitals of either molecule and of both, orthogonalized together.
+
+    Parameters
+    ----------
+    a, b
+        Molecules at their places, orbitals at one level.
+    dimer
+        PySCF ``Mole`` of both.
+
+    Returns
+    -------
+    tuple of ndarray
+        (n_ao, n_occupied) each, in the basis of the dimer.
+
+    Raises
+    ------
+    ConvergenceError
+        If atoms lie on top of one another.
+    """
+    sizes = [len(one.coefficients) for one in (a, b)]
+    orbitals_a = np.vstack([a.coefficients, np.zeros((sizes[1], a.coefficients.shape[1]))])
+    orbitals_b = np.vstack([np.zeros((sizes[0], b.coefficients.shape[1])), b.coefficients])
+    joint = np.hstack([orbitals_a, orbitals_b])
+    return orbitals_a, orbitals_b, orthogonalize(joint, dimer.intor("int1e_ovlp"))
 
 
 def _attraction(dimer: Any, n_first: int) -> tuple[Matrix, Matrix]:

@@ -64,7 +64,7 @@ class LiquidConfig(Section):
 
 
 class ContactConfig(Section):
-    """Contacts of liquids' molecules with first-order energies (PySCF)."""
+    """Contacts of liquids' molecules with first-order energies, and some with totals (PySCF)."""
 
     molecules: tuple[str, ...]
     """SMILES."""
@@ -76,6 +76,9 @@ class ContactConfig(Section):
     """Range of the smallest distance, in sums of van der Waals radii."""
     functional: str = "b3lyp"
     basis: str = "def2-svpd"
+    total: str | None = None
+    """Functional and dispersion correction, such as ``b3lyp-d4``, by which pairs cut from
+    liquids get a counterpoise-corrected total; about ten times the cost of first order."""
     n_conformers: Annotated[int, Field(ge=1)] = 3
     relaxation_steps: Count = 60
     weight: Positive = 1.0
@@ -94,6 +97,14 @@ class ContactConfig(Section):
         """Level of theory of the monomers' orbitals."""
         name = f"Heitler-London {self.functional.upper()}/{self.basis} (density fitting)"
         return Level(name, "first-order", "pyscf", self.functional, self.basis, grid=(35, 110))
+
+    @property
+    def total_level(self) -> Level | None:
+        """Level of theory of the totals."""
+        if self.total is None:
+            return None
+        name = f"{self.total.upper()}/{self.basis} (density fitting, counterpoise)"
+        return Level(name, "counterpoise", "pyscf", self.total, self.basis, grid=(35, 110))
 
 
 class PairConfig(Section):

@@ -5,7 +5,8 @@ of a molecule rarely meets anything. Here two molecules turn at random and appro
 closest pair of atoms reaches a chosen part of the sum of their van der Waals radii (Bondi),
 so that every part of a molecule meets every part of its neighbours; more are cut from liquids
 that a model simulates. Molecules are rigid conformers, whose orbitals are computed once.
-Electrostatics and exchange come from `qm.first_order`; the other components stay open (NaN).
+Electrostatics and exchange come from `qm.first_order`, totals of pairs from liquids, where
+asked for, from `qm.counterpoise`; what is not computed stays open (NaN).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from openff_bytepol.exceptions import ConvergenceError
+from openff_bytepol.qm.counterpoise import counterpoise
 from openff_bytepol.qm.first_order import first_order
 from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.labels import geometries
@@ -50,6 +52,7 @@ class Contact(NamedTuple):
     coordinates: tuple[Coordinates, Coordinates]
     """(n_atoms, 3) each, Å."""
     name: str
+    from_liquid: bool = False
 
 
 def make_contacts(
@@ -85,7 +88,7 @@ def make_contacts(
 
     def make(path: Path, contacts: Callable[[], Iterable[Contact]]) -> None:
         rows = [row for contact in contacts() if (row := _try_label(contact, settings))]
-        write_table(rows, DIMERS, path, provenance("PySCF", settings.level.name))
+        write_table(rows, DIMERS, path, provenance("PySCF", _levels(settings)))
 
     numbered = list(enumerate(choose_pairs(settings)))
     random = split_into_chunks(numbered, settings.chunk_size, folder)
@@ -122,7 +125,7 @@ def label_contact(contact: Contact, settings: ContactConfig) -> dict[str, Any]:
     contact
         Molecules, places and a name.
     settings
-        Conformers, level and weight.
+        Conformers, levels and weight.
 
     Raises
     ------
@@ -136,6 +139,7 @@ def label_contact(contact: Contact, settings: ContactConfig) -> dict[str, Any]:
         for smiles, coordinates in zip(contact.smiles, contact.coordinates, strict=True)
     ]
     energies = first_order(*placed)
+    level = settings.total_level if contact.from_liquid else None
     smiles_a, smiles_b = (_rigid(smiles, settings).mapped_smiles for smiles in contact.smiles)
     return {
         "subset": SUBSET,
@@ -146,9 +150,15 @@ def label_contact(contact: Contact, settings: ContactConfig) -> dict[str, Any]:
         "coordinates": np.concatenate([one.fragment.coordinates for one in placed]).ravel(),
         "elst": energies.electrostatics,
         "exch": energies.exchange,
-        **dict.fromkeys(("ind", "disp", "total"), math.nan),
+        **dict.fromkeys(("ind", "disp"), math.nan),
+        "total": math.nan if level is None else counterpoise(*placed, level),
         "weight": settings.weight,
     }
+
+
+def _levels(settings: ContactConfig) -> str:
+    total = settings.total_level
+    return settings.level.name if total is None else f"{settings.level.name}; total: {total.name}"
 
 
 def _try_label(contact: Contact, settings: ContactConfig) -> dict[str, Any] | None:
@@ -199,7 +209,7 @@ def _liquid_contacts(
             if small and (gaps / sums).min() < settings.reach:
                 chosen += 1
                 names = (liquid.molecules[kinds[i]], liquid.molecules[kinds[j]])
-                yield Contact(names, (first, second), f"liquid {number}-{chosen}")
+                yield Contact(names, (first, second), f"liquid {number}-{chosen}", True)
 
 
 def place(

@@ -46,7 +46,7 @@ def test_parameterize(recipe):
     with (folder / "atoms.csv").open(newline="") as handle:
         rows = list(csv.DictReader(handle))
     charges = [q for entry in document["molecules"] for q in entry["parameters"]["charges"]]
-    assert [float(row["charges (e)"]) for row in rows] == pytest.approx(charges, rel=1e-5)
+    assert [float(row["charges (e)"]) for row in rows] == pytest.approx(charges, rel=1e-5, abs=1e-5)
     totals = {entry["name"]: sum(entry["parameters"]["charges"]) for entry in document["molecules"]}
     assert totals["lithium"] == pytest.approx(1.0)
     assert totals["hexafluorophosphate"] == pytest.approx(-1.0)

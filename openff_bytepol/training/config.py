@@ -85,6 +85,8 @@ class SplitConfig(_Section):
 
     pair_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     scaffold_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    train_share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """Part of the groups for training that is used; smaller shares lie within larger ones."""
     seed: int = 1
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.nn.model import Model
-from openff_bytepol.training.config import Component, TrainingConfig
+from openff_bytepol.training.config import Component, SplitConfig, TrainingConfig
 from openff_bytepol.training.datasets.schemas import RESPONSES
 from openff_bytepol.training.labels.config import ContactConfig, DecompositionConfig
 from openff_bytepol.training.labels.dimers import import_dimers
@@ -18,7 +18,7 @@ from openff_bytepol.training.labels.ions import make_ion_curves
 from openff_bytepol.training.labels.schema import MOLECULES, read_table
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.perception import canonical_smiles
-from openff_bytepol.training.splits import Split, assign, pair_key, scaffold_key
+from openff_bytepol.training.splits import Split, assign, in_share, pair_key, scaffold_key
 from openff_bytepol.training.targets.base import Target
 from openff_bytepol.training.targets.dimers import DIMERS, DimerTarget
 from openff_bytepol.training.targets.monomers import MonomerTarget
@@ -46,7 +46,7 @@ def load_dimers(config: TrainingConfig) -> Rows:
         rows,
         lambda row: pair_key(names[row["smiles_a"]], names[row["smiles_b"]]),
         split.pair_fraction,
-        split.seed,
+        split,
     )
 
 
@@ -85,7 +85,7 @@ def load_molecules(config: TrainingConfig) -> Rows:
         list(unique.values()),
         lambda row: scaffold_key(row["smiles"]),
         split.scaffold_fraction,
-        split.seed,
+        split,
     )
 
 
@@ -97,7 +97,7 @@ def load_responses(config: TrainingConfig) -> Rows:
         rows,
         lambda row: scaffold_key(canonical_smiles(row["mapped_smiles"])),
         config.split.scaffold_fraction,
-        config.split.seed,
+        config.split,
     )
 
 
@@ -105,11 +105,14 @@ def _split(
     rows: Sequence[dict[str, Any]],
     key: Callable[[dict[str, Any]], str],
     fraction: float,
-    seed: int,
+    settings: SplitConfig,
 ) -> Rows:
     result: Rows = {"train": [], "validation": [], "test": []}
     for row in rows:
-        result[assign(key(row), fraction, seed)].append(row)
+        group = key(row)
+        part = assign(group, fraction, settings.seed)
+        if part != "train" or in_share(group, settings.train_share, settings.seed):
+            result[part].append(row)
     return result
 
 

@@ -17,11 +17,23 @@ def assign(key: str, fraction: float, seed: int) -> Split:
     A share ``fraction`` of groups goes to test, half as many to validation. The choice
     depends only on key and seed, so it stays as data are added.
     """
-    digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
-    position = int.from_bytes(digest[:8], "big") / 2**64
+    position = _position(f"{seed}:{key}")
     if position < fraction:
         return "test"
     return "validation" if position < 1.5 * fraction else "train"
+
+
+def in_share(key: str, share: float, seed: int) -> bool:
+    """Whether a group for training belongs to a share of them, as learning curves take it.
+
+    The choice does not depend on the split; smaller shares lie within larger ones.
+    """
+    return _position(f"share {seed}:{key}") < share
+
+
+def _position(text: str) -> float:
+    """A hash in [0, 1)."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
 
 
 def pair_key(smiles_a: str, smiles_b: str) -> str:

@@ -22,7 +22,7 @@ from openff_bytepol.training.labels.pool import charged_forms, choose_molecules,
 from openff_bytepol.training.moments import read_responses
 from openff_bytepol.training.perception import canonical_smiles, mapped_smiles
 from openff_bytepol.training.references import read_torsion_scans
-from openff_bytepol.training.splits import assign, pair_key, scaffold_key
+from openff_bytepol.training.splits import assign, in_share, pair_key, scaffold_key
 
 NCIA = """6
 Properties=species:S:1:pos:R:3 set=NCIA_X id=1_100 name="water ... water" charge_a=0 charge_b=0 \
@@ -166,3 +166,13 @@ def test_splits_depend_on_groups_only() -> None:
     shares = [assign(str(i), 0.2, 1) for i in range(4000)]
     assert shares.count("test") == pytest.approx(800, rel=0.1)
     assert shares.count("validation") == pytest.approx(400, rel=0.15)
+
+
+def test_shares_of_the_training_data_are_nested_and_independent_of_the_split() -> None:
+    keys = [str(i) for i in range(4000)]
+    quarter, half = ({k for k in keys if in_share(k, share, 1)} for share in (0.25, 0.5))
+    assert quarter < half
+    assert len(quarter) == pytest.approx(1000, rel=0.1)
+    tested = [k for k in keys if assign(k, 0.2, 1) == "test"]
+    assert len(quarter.intersection(tested)) == pytest.approx(len(tested) / 4, rel=0.25)
+    assert {k for k in keys if in_share(k, 1.0, 1)} == set(keys)

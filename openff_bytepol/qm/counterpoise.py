@@ -4,8 +4,9 @@ The counterpoise correction (Boys and Bernardi, https://doi.org/10.1080/00268977
 
     E_int = E[AB] - E[A in AB] - E[B in AB],
 
-with the molecules' geometries in the dimer and the dispersion correction of each. The three share fitted integrals and grid, and start from the
-molecules' own orbitals: a few iterations each.
+with the molecules' geometries in the dimer and the dispersion correction of each. The three
+share fitted integrals and grid, and start from the molecules' own orbitals: a few iterations
+each.
 """
 
 from __future__ import annotations

@@ -134,11 +134,11 @@ def label_contact(contact: Contact, settings: ContactConfig) -> dict[str, Any]:
     ConvergenceError
         If an SCF does not converge, or molecules lie on top of one another.
     """
-    placed = [
+    a, b = (
         _rigid(smiles, settings).at(coordinates, settings.level)
         for smiles, coordinates in zip(contact.smiles, contact.coordinates, strict=True)
-    ]
-    energies = first_order(*placed)
+    )
+    energies = first_order(a, b)
     level = settings.total_level if contact.from_liquid else None
     smiles_a, smiles_b = (_rigid(smiles, settings).mapped_smiles for smiles in contact.smiles)
     return {
@@ -147,11 +147,11 @@ def label_contact(contact: Contact, settings: ContactConfig) -> dict[str, Any]:
         "level": settings.level.name,
         "smiles_a": smiles_a,
         "smiles_b": smiles_b,
-        "coordinates": np.concatenate([one.fragment.coordinates for one in placed]).ravel(),
+        "coordinates": np.concatenate([a.fragment.coordinates, b.fragment.coordinates]).ravel(),
         "elst": energies.electrostatics,
         "exch": energies.exchange,
         **dict.fromkeys(("ind", "disp"), math.nan),
-        "total": math.nan if level is None else counterpoise(*placed, level),
+        "total": math.nan if level is None else counterpoise(a, b, level),
         "weight": settings.weight,
     }
 

@@ -10,7 +10,14 @@ import pytest
 
 from openff_bytepol.training.config import LabelConfig, TrainingConfig
 from openff_bytepol.training.labels.config import ContactConfig
-from openff_bytepol.training.labels.contacts import SUBSET, choose_pairs, make_contacts, place
+from openff_bytepol.training.labels.contacts import (
+    SUBSET,
+    Contact,
+    choose_pairs,
+    label_contact,
+    make_contacts,
+    place,
+)
 from openff_bytepol.training.labels.provenance import read_provenance
 from openff_bytepol.training.labels.schema import read_table
 from openff_bytepol.training.targets.dimers import DIMERS
@@ -60,3 +67,19 @@ def test_labels_are_made_once(tmp_path: Path) -> None:
     assert row["level"] == contacts.level.name == read_provenance(paths[0])["level"]
     written = paths[0].stat().st_mtime_ns
     assert make_contacts(config)[0].stat().st_mtime_ns == written
+
+
+def test_pairs_from_liquids_have_totals() -> None:
+    """Polarization, charge transfer and dispersion come on top of first order."""
+    pytest.importorskip("pyscf")
+    pytest.importorskip("dftd4")
+    if find_spec("Auto3D") is None:
+        pytest.skip("Auto3D, with the weights of AIMNet2, is not installed")
+    settings = ContactConfig(
+        molecules=("O",), functional="pbe0", basis="def2-svp", total="pbe0-d4", n_conformers=1
+    )
+    water = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
+    places = (water, water + np.array([2.9, 0.0, 0.2]))
+    row = label_contact(Contact(("O", "O"), places, "1", True), settings)
+    assert -6.0 < row["total"] < row["elst"] + row["exch"] - 0.3
+    assert np.isnan(label_contact(Contact(("O", "O"), places, "2"), settings)["total"])

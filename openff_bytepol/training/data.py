@@ -13,6 +13,7 @@ from openff_bytepol.nn.model import Model
 from openff_bytepol.training.config import Component, SplitConfig, TrainingConfig
 from openff_bytepol.training.datasets.schemas import RESPONSES
 from openff_bytepol.training.labels.config import ContactConfig, DecompositionConfig
+from openff_bytepol.training.labels.contacts import SUBSET as CONTACTS
 from openff_bytepol.training.labels.dimers import import_dimers
 from openff_bytepol.training.labels.ions import make_ion_curves
 from openff_bytepol.training.labels.schema import MOLECULES, read_table
@@ -36,18 +37,22 @@ def load_dimers(config: TrainingConfig) -> Rows:
         for path in [*import_dimers(config), *make_ion_curves(config)]
         for row in read_table(path, DIMERS)
     ]
-    rows += _labelled_dimers(config, "contacts", config.labels.contacts)
+    contacts = config.labels.contacts
+    rows += _labelled_dimers(config, "contacts", contacts)
     rows += _labelled_dimers(config, "decompositions", config.labels.decompositions)
     rows = [_corrected(row, config.level_factors.get(row["level"], {})) for row in rows]
     rows = [row for row in rows if not _interaction(row) > config.targets.dimer_energy_limit]
     names = {s: canonical_smiles(s) for row in rows for s in (row["smiles_a"], row["smiles_b"])}
     split = config.split
-    return _split(
+    result = _split(
         rows,
         lambda row: pair_key(names[row["smiles_a"]], names[row["smiles_b"]]),
         split.pair_fraction,
         split,
     )
+    often = [row for row in result["train"] if row["subset"] == CONTACTS]
+    result["train"] += often * ((contacts.repeats if contacts else 1) - 1)
+    return result
 
 
 def _labelled_dimers(

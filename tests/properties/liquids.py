@@ -1,4 +1,4 @@
-"""Forty argon atoms: the smallest liquid that an estimate can be made of."""
+"""Forty argon atoms, the smallest liquid that an estimate can be made of, and a salt."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from openff_bytepol.properties.state import State
 
 ARGON = str(Path(__file__).parent / "argon.offxml")
+SALT = str(Path(__file__).parent / "salt.offxml")
 STATE = State(87.3)
 SMALL = {
     "n_molecules": 40,

@@ -26,7 +26,7 @@ from openff_bytepol.properties.estimator import RESULTS_FILE, estimate
 from openff_bytepol.properties.folder import locked
 from openff_bytepol.properties.recorders import chunks, read_series
 from openff_bytepol.properties.state import State
-from tests.properties.liquids import ARGON, SMALL, STATE
+from tests.properties.liquids import ARGON, SALT, SMALL, STATE
 
 
 @pytest.fixture(scope="module")
@@ -259,3 +259,24 @@ def test_two_viscosities_and_a_heat_capacity_from_one_command(tmp_path):
     assert found["heat_capacity"].details["wavenumbers_per_cm"] == [[]]
     assert found["heat_capacity"].details["quantum_correction_J_per_mol_K"] == 0.0
     assert (tmp_path / "run" / "liquid" / "9-flow-1").is_dir()
+
+
+@pytest.mark.slow
+def test_conductivity_of_a_molten_salt(tmp_path):
+    names = ["conductivity", "nernst_einstein_conductivity", "transference_numbers", "density"]
+    asked = {
+        "n_molecules": 32, "time": 75.0, "equilibration": 6.0, "timestep": 2.0, "platform": "CPU",
+    }  # fmt: skip
+    found = estimate(
+        names, "[Na+].[Cl-]", State(1400.0), SALT, output=tmp_path / "run", **{**SMALL, **asked}
+    )
+    assert not found.failures
+    assert found.counts == {"[Na+]": 32, "[Cl-]": 32}
+    # molten sodium chloride conducts a few hundred S/m
+    for name in names[:2]:
+        assert 50.0 < found[name].value < 1500.0
+        assert 0.0 < found[name].uncertainty < found[name].value
+        assert found[name].unit == "S/m"
+    shares = [found[f"transference_numbers[{ion}]"].value for ion in ("[Na+]", "[Cl-]")]
+    assert sum(shares) == pytest.approx(1.0)
+    assert 1.1 < found["density"].value < 2.0

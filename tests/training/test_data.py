@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openff_bytepol.training.config import LabelConfig, TrainingConfig
+from openff_bytepol.training.config import LabelConfig, SplitConfig, TrainingConfig
 from openff_bytepol.training.data import load_dimers
 from openff_bytepol.training.labels.config import ContactConfig
+from openff_bytepol.training.labels.contacts import SUBSET
 from openff_bytepol.training.labels.schema import write_table
+from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.dimers import DIMERS
 from tests.training.conftest import dimer_row
 
@@ -42,3 +44,20 @@ def test_components_of_a_level_are_corrected(tmp_path: Path) -> None:
     (found,) = [row for split in load_dimers(config).values() for row in split]
     assert found["disp"] == 0.9 * row["disp"]
     assert found["exch"] == row["exch"]
+
+
+def test_contacts_for_training_are_seen_often(tmp_path: Path) -> None:
+    contact = dimer_row(3.5) | {"subset": SUBSET}
+    write_table([contact], DIMERS, tmp_path / "contacts" / "liquid-0000.parquet")
+    write_table([dimer_row(4.0)], DIMERS, tmp_path / "decompositions" / "Li-water.parquet")
+
+    def subsets(held_out: float, split: Split) -> list[str]:
+        config = TrainingConfig(
+            name="x", reference_data="x", output=str(tmp_path), stages=(),
+            split=SplitConfig(pair_fraction=held_out),
+            labels=LabelConfig(contacts=ContactConfig(molecules=(), repeats=3)),
+        )  # fmt: skip
+        return sorted(row["subset"] for row in load_dimers(config)[split])
+
+    assert subsets(0.0, "train") == [*[SUBSET] * 3, "toy"]
+    assert subsets(0.99, "test") == [SUBSET, "toy"]

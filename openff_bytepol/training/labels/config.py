@@ -83,6 +83,9 @@ class ContactConfig(Section):
     relaxation_steps: Count = 60
     weight: Positive = 1.0
     """Of these dimers in the loss."""
+    repeats: Annotated[int, Field(ge=1)] = 1
+    """How often an epoch shows each of them: few dimers among many are learned better if they
+    are seen often than if they weigh much."""
     liquids: tuple[LiquidConfig, ...] = ()
     """Liquids from which further pairs are cut."""
     model: str = "bytepol"

@@ -112,7 +112,7 @@ def test_impropers_are_the_dihedrals_of_the_model(interchange, placed):
             (parameters.impropers + start).tolist(), parameters.improper_k.tolist(), strict=True
         )
     }
-    assert found == pytest.approx(expected, rel=3e-6)
+    assert found == pytest.approx(expected, rel=3e-6, abs=1e-6)
     assert expected
 
 
@@ -137,7 +137,9 @@ def test_polarizable_parameters_are_the_model(interchange, topology, placed):
         assert atoms[0] == start
         for name in ("charges", "polarizabilities", "dampings", "c6", "radii", "ct_epsilons"):
             expected = getattr(parameters, name)
-            assert getattr(sets[kind], name).tolist() == pytest.approx(expected.tolist(), rel=3e-6)
+            assert getattr(sets[kind], name).tolist() == pytest.approx(
+                expected.tolist(), rel=3e-6, abs=1e-6
+            )
         assert sets[kind].pairs.pairs_14.tolist() == parameters.pairs.pairs_14.tolist()
         assert sets[kind].settings == load_model().config.settings
 

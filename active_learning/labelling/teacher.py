@@ -24,7 +24,12 @@ from rdkit import Chem
 
 from active_learning.labelling.base import LabelJob, LabelResult, LabelStatus, Provenance
 from active_learning.labelling.rows import dimer_row, molecule_row
-from openff_bytepol.exceptions import BytePolError, DataError, MissingDependencyError
+from openff_bytepol.exceptions import (
+    BytePolError,
+    ConvergenceError,
+    DataError,
+    MissingDependencyError,
+)
 from openff_bytepol.training.labels import aimnet2, geometries
 from openff_bytepol.units import BOHR_IN_ANGSTROM, HARTREE_IN_KCAL
 
@@ -241,6 +246,7 @@ def _aimnet2(numbers: NDArray[np.int64], xyz: FloatArray, charge: int) -> Surfac
 
 def _gfn2(numbers: NDArray[np.int64], xyz: FloatArray, charge: int) -> Surface:
     try:
+        from tblite.exceptions import TBLiteRuntimeError
         from tblite.interface import Calculator
     except ImportError as error:
         raise MissingDependencyError("GFN2-xTB labels: pip install tblite") from error
@@ -249,7 +255,10 @@ def _gfn2(numbers: NDArray[np.int64], xyz: FloatArray, charge: int) -> Surface:
         centred = positions - positions.mean(0)
         calculator = Calculator("GFN2-xTB", numbers, centred / BOHR_IN_ANGSTROM, charge=charge)
         calculator.set("verbosity", 0)
-        result = calculator.singlepoint()
+        try:
+            result = calculator.singlepoint()
+        except TBLiteRuntimeError as error:
+            raise ConvergenceError(f"GFN2-xTB: {error}") from error
         energies.append(float(result.get("energy")) * HARTREE_IN_KCAL)
         forces.append(-result.get("gradient") * HARTREE_IN_KCAL / BOHR_IN_ANGSTROM)
         dipoles.append(result.get("dipole") * BOHR_IN_ANGSTROM)

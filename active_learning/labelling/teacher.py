@@ -24,14 +24,10 @@ from rdkit import Chem
 
 from active_learning.labelling.base import LabelJob, LabelResult, LabelStatus, Provenance
 from active_learning.labelling.rows import dimer_row, molecule_row
-from openff_bytepol.exceptions import (
-    BytePolError,
-    ConvergenceError,
-    DataError,
-    MissingDependencyError,
-)
+from openff_bytepol.exceptions import BytePolError, DataError, MissingDependencyError
+from openff_bytepol.qm import Fragment, find_level
+from openff_bytepol.qm.single_point import single_point
 from openff_bytepol.training.labels import aimnet2, geometries
-from openff_bytepol.units import BOHR_IN_ANGSTROM, HARTREE_IN_KCAL
 
 FloatArray = NDArray[np.float64]
 LEVELS: Final = {"gfn2-xtb": "tblite", "aimnet2": "AIMNet2 (Auto3D)"}
@@ -245,24 +241,15 @@ def _aimnet2(numbers: NDArray[np.int64], xyz: FloatArray, charge: int) -> Surfac
 
 
 def _gfn2(numbers: NDArray[np.int64], xyz: FloatArray, charge: int) -> Surface:
-    try:
-        from tblite.exceptions import TBLiteRuntimeError
-        from tblite.interface import Calculator
-    except ImportError as error:
-        raise MissingDependencyError("GFN2-xTB labels: pip install tblite") from error
-    energies, forces, dipoles = [], [], []
-    for positions in xyz:
-        centred = positions - positions.mean(0)
-        calculator = Calculator("GFN2-xTB", numbers, centred / BOHR_IN_ANGSTROM, charge=charge)
-        calculator.set("verbosity", 0)
-        try:
-            result = calculator.singlepoint()
-        except TBLiteRuntimeError as error:
-            raise ConvergenceError(f"GFN2-xTB: {error}") from error
-        energies.append(float(result.get("energy")) * HARTREE_IN_KCAL)
-        forces.append(-result.get("gradient") * HARTREE_IN_KCAL / BOHR_IN_ANGSTROM)
-        dipoles.append(result.get("dipole") * BOHR_IN_ANGSTROM)
-    return Surface(np.array(energies), np.array(forces), np.array(dipoles))
+    table = Chem.GetPeriodicTable()
+    symbols = tuple(table.GetElementSymbol(int(number)) for number in numbers)
+    level = find_level("gfn2-xtb")
+    points = [single_point(Fragment(symbols, positions, charge), level) for positions in xyz]
+    return Surface(
+        np.array([point.energy for point in points]),
+        np.array([-point.gradient for point in points]),
+        np.array([point.dipole for point in points]),
+    )
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:

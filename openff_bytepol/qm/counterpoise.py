@@ -74,7 +74,7 @@ def counterpoise(a: Orbitals, b: Orbitals, level: Level) -> float:
 def _field(molecule: Any, level: Level) -> Any:
     field = build_mean_field(molecule, level)
     field.conv_tol = TOLERANCE
-    field.conv_check = False
+    field.conv_check = False  # no iteration after the last one
     return field
 
 

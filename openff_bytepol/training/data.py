@@ -50,8 +50,9 @@ def load_dimers(config: TrainingConfig) -> Rows:
         split.pair_fraction,
         split,
     )
-    often = [row for row in result["train"] if row["subset"] == CONTACTS]
-    result["train"] += often * ((contacts.repeats if contacts else 1) - 1)
+    if contacts is not None:
+        often = [row for row in result["train"] if row["subset"] == CONTACTS]
+        result["train"] += often * (contacts.repeats - 1)
     return result
 
 

@@ -5,7 +5,7 @@
 Networks start untrained and see interaction energies only. Shares are of the monomer pairs for
 training, smaller ones within larger ones; the held-out pairs are the same for all. Everything
 lies in --output; finished runs are kept, unfinished ones go on. Makes learning-curve.json and
-learning-curve.png.
+learning-curve.png; compared are neutral dimers near equilibrium, as in training reports.
 """
 
 from __future__ import annotations
@@ -21,13 +21,10 @@ from openff_bytepol.models import load_model, save_model
 from openff_bytepol.training.config import load_config
 from openff_bytepol.training.data import make_targets
 from openff_bytepol.training.evaluate import evaluate_dimers
-from openff_bytepol.training.report import is_charged
+from openff_bytepol.training.report import NEAR_EQUILIBRIUM, is_charged
 from openff_bytepol.training.start import initial_model
 from openff_bytepol.training.targets.dimers import DimerTarget
 from openff_bytepol.training.trainer import Trainer
-
-CLOSE = 20.0
-"""Neutral dimers with less exchange are compared, kcal/mol."""
 
 
 def point(config_path: Path, folder: Path, share: float, width: int, steps: int) -> dict[str, Any]:
@@ -61,7 +58,7 @@ def point(config_path: Path, folder: Path, share: float, width: int, steps: int)
         trained = Trainer(config, model, targets, folder).run()
         save_model(trained, folder / "model", name=folder.name)
     rows = dimers.rows("test")
-    tested = [row for row in rows if row["exch"] < CLOSE and not is_charged(row)]
+    tested = [row for row in rows if row["exch"] < NEAR_EQUILIBRIUM and not is_charged(row)]
     errors = evaluate_dimers(load_model(folder / "model"), tested)
     weights = sum(p.numel() for p in model.parameters())
     return {

@@ -14,4 +14,4 @@ pytest.importorskip("tblite")
 def test_an_scf_without_a_solution_is_a_typed_error() -> None:
     far = np.array([[[0.0, 0.0, 0.0], [50.0, 0.0, 0.0], [0.0, 50.0, 0.0]]])
     with pytest.raises(ConvergenceError, match="not converged"):
-        evaluate("gfn2-xtb", np.array([8, 1, 1]), far, -7)
+        evaluate("gfn2-xtb", np.array([8, 1, 1]), far, 2)

@@ -100,6 +100,10 @@ def offxml(
     model: ModelArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
     fixed: Annotated[bool, typer.Option("--fixed", help="Fixed-charge projection.")] = False,
+    constraints: Annotated[
+        bool,
+        typer.Option(help="Constrain bonds to hydrogen, and water."),
+    ] = True,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,7 +111,7 @@ def offxml(
     from openff_bytepol.models import load_model
     from openff_bytepol.smirnoff.writing import write_offxml
 
-    written = write_offxml(model, output, fixed=fixed, overwrite=force)
+    written = write_offxml(model, output, fixed=fixed, constraints=constraints, overwrite=force)
     if as_json:
         print_json({"file": str(written), "model": model, "sha256": load_model(model).sha256})
     else:
@@ -163,13 +167,13 @@ def judge_command(
 
 
 def _save(model: Any, output: Path, force: bool, as_json: bool) -> None:
-    """Write a model with both of its force fields beside it."""
+    """Write a model with both of its force fields beside it, bonds free as its authors had them."""
     from openff_bytepol.models import save_model
     from openff_bytepol.smirnoff.writing import write_offxml
 
     directory = save_model(model, output, name=output.name, overwrite=force)
     force_fields = [
-        write_offxml(directory, directory / name, fixed=fixed)
+        write_offxml(directory, directory / name, fixed=fixed, constraints=False)
         for name, fixed in (("forcefield.offxml", False), ("forcefield-fixed.offxml", True))
     ]
     if as_json:

@@ -14,12 +14,21 @@ if TYPE_CHECKING:
 _CUTOFF = "9.0 * angstrom"
 _SWITCH_WIDTH = "1.0 * angstrom"
 
+CONSTRAINTS = (
+    {"smirks": "[#1:1]-[*:2]", "id": "hydrogen-bonds"},
+    {"smirks": "[#1:1]-[#8X2H2+0:2]", "id": "water-OH", "distance": "0.9579 * angstrom"},
+    {"smirks": "[#1:1]-[#8X2H2+0]-[#1:2]", "id": "water-HH", "distance": "1.5148 * angstrom"},
+)
+"""Bonds to hydrogen have predicted lengths. Water is rigid, in its equilibrium geometry (Partridge
+and Schwenke, J. Chem. Phys. 106, 4618 (1997), https://doi.org/10.1063/1.473987)."""
+
 
 def write_offxml(
     model: str | Path | Model,
     path: str | Path,
     *,
     fixed: bool = False,
+    constraints: bool = True,
     overwrite: bool = False,
 ) -> Path:
     """Write a SMIRNOFF force field that uses a model.
@@ -34,6 +43,10 @@ def write_offxml(
         File to write, usually ending in ``.offxml``.
     fixed
         Write the fixed-charge projection instead of the polarizable force field.
+    constraints
+        Constrain bonds to hydrogen and make water rigid, as OpenFF's force fields do. Charges do
+        not follow the geometry of a molecule: left free, strong hydrogen bonds stretch their
+        bonds and narrow the angle of water by several degrees, which binds liquids too strongly.
     overwrite
         Replace the file if it exists.
 
@@ -57,13 +70,13 @@ def write_offxml(
     target = Path(path)
     if target.exists() and not overwrite:
         raise OutputExistsError(f"{target} exists; pass overwrite=True to replace it")
-    text = offxml_text(model, fixed=fixed)
+    text = offxml_text(model, fixed=fixed, constraints=constraints)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text)
     return target
 
 
-def offxml_text(model: str | Path | Model, *, fixed: bool = False) -> str:
+def offxml_text(model: str | Path | Model, *, fixed: bool = False, constraints: bool = True) -> str:
     """Contents of the file that `write_offxml` writes."""
     from openff_bytepol.models import load_model
 
@@ -74,6 +87,10 @@ def offxml_text(model: str | Path | Model, *, fixed: bool = False) -> str:
     for tag, attributes in _sections(loaded, fixed=fixed).items():
         values = {"version": "0.3", "model": name, "sha256": loaded.sha256, **attributes}
         ET.SubElement(root, tag, values)
+    if constraints:
+        section = ET.SubElement(root, "Constraints", version="0.3")
+        for constraint in CONSTRAINTS:
+            ET.SubElement(section, "Constraint", constraint)
     ET.indent(root, "    ")
     body = ET.tostring(root, encoding="unicode", short_empty_elements=False)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{body}\n'

@@ -13,12 +13,13 @@ from openff_bytepol.smirnoff.polarizable import FixedChargeProjectionWarning
 
 @pytest.fixture(scope="session")
 def polarizable() -> ForceField:
-    return ForceField("bytepol.offxml")
+    """Without constraints, so that no term of the energy is missing."""
+    return ForceField("bytepol_unconstrained.offxml")
 
 
 @pytest.fixture(scope="session")
 def fixed() -> ForceField:
-    return ForceField("bytepol-fixed.offxml")
+    return ForceField("bytepol-fixed_unconstrained.offxml")
 
 
 @pytest.fixture(scope="session")

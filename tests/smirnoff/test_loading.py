@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from openff.toolkit import ForceField
@@ -14,9 +15,15 @@ from openff.toolkit.typing.engines.smirnoff import get_available_force_fields
 from openff.toolkit.utils.exceptions import IncompatibleParameterError, SMIRNOFFSpecError
 
 from openff_bytepol.models import load_model
+from openff_bytepol.smirnoff import writing
 from openff_bytepol.smirnoff.writing import offxml_text
 
-NAMES = ("bytepol.offxml", "bytepol-fixed.offxml")
+NAMES = (
+    "bytepol.offxml",
+    "bytepol-fixed.offxml",
+    "bytepol_unconstrained.offxml",
+    "bytepol-fixed_unconstrained.offxml",
+)
 
 
 def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -36,7 +43,9 @@ def test_loads_by_name(name, load_plugins):
     force_field = ForceField(name, load_plugins=load_plugins)
     assert "BytePolvdW" in force_field.registered_parameter_handlers
     is_polarizable = "BytePolNonbonded" in force_field.registered_parameter_handlers
-    assert is_polarizable == (name == "bytepol.offxml")
+    assert is_polarizable == ("fixed" not in name)
+    is_constrained = "Constraints" in force_field.registered_parameter_handlers
+    assert is_constrained == ("unconstrained" not in name)
     assert name in get_available_force_fields()
 
 
@@ -104,8 +113,9 @@ def test_other_force_fields_need_neither_torch_nor_dgl():
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_files_belong_to_the_default_model(name):
     shipped = ForceField(name)
-    current = ForceField(offxml_text("bytepol", fixed="fixed" in name))
-    assert shipped.to_string() == current.to_string()
+    text = offxml_text("bytepol", fixed="fixed" in name, constraints="unconstrained" not in name)
+    assert shipped.to_string() == ForceField(text).to_string()
+    assert (Path(writing.__file__).parent / "offxml" / name).read_text() == text
     assert shipped["BytePolBonds"].sha256 == load_model().sha256
 
 
@@ -122,7 +132,7 @@ def test_attributes_survive_every_copy(name):
         assert other.to_string() == original.to_string()
         assert hash(other) == hash(original)
         assert other["BytePolvdW"].cutoff.m_as("angstrom") == 8.0
-        for tag in original.registered_parameter_handlers:
+        for tag in set(original.registered_parameter_handlers) - {"Constraints"}:
             assert other[tag].model == original[tag].model
             assert other[tag].sha256 == original[tag].sha256
 
@@ -150,7 +160,7 @@ def test_other_force_fields_stay_as_they_are(sage):
 
 
 def test_combining_force_fields(fixed):
-    same = fixed.combine(ForceField("bytepol-fixed.offxml"))
+    same = fixed.combine(ForceField("bytepol-fixed_unconstrained.offxml"))
     assert same.to_string() == fixed.to_string().replace(
         "<Author>openff-bytepol<", "<Author>openff-bytepol AND openff-bytepol<"
     )

@@ -39,6 +39,11 @@ _recorded: ContextVar[list[PolarizationResult] | None] = ContextVar("recorded", 
 
 _failure: ContextVar[BytePolError | None] = ContextVar("failure", default=None)
 
+_trials: ContextVar[list[float] | None] = ContextVar("trials", default=None)
+
+_REFUSED = 1e6
+"""kJ/mol above the start of a minimisation; the energy of a trial step that has none."""
+
 
 @contextmanager
 def typed_errors(save: Callable[[], None]) -> Iterator[None]:
@@ -60,6 +65,20 @@ def typed_errors(save: Callable[[], None]) -> Iterator[None]:
         raise cause from error
     finally:
         _failure.reset(token)
+
+
+@contextmanager
+def trial_steps() -> Iterator[None]:
+    """Give trial steps of a minimiser that have no energy a very high one.
+
+    The first step along a large force may put atoms on top of one another; the line search then
+    turns back. Where the start itself has no energy, the kernel's error is raised.
+    """
+    token = _trials.set([])
+    try:
+        yield
+    finally:
+        _trials.reset(token)
 
 
 class PolarizationComputation:
@@ -93,6 +112,7 @@ class PolarizationComputation:
         positions = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
         positions = positions / OPENMM_LENGTH
         box = None
+        trials = _trials.get()
         if self.periodic:
             vectors = state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)
             box = vectors / OPENMM_LENGTH
@@ -100,8 +120,12 @@ class PolarizationComputation:
             with self._lock:
                 result = self._evaluate(positions, box)
         except BytePolError as error:
+            if trials:
+                return trials[0] + _REFUSED, np.zeros_like(positions)
             _failure.set(error)
             raise
+        if trials is not None:
+            trials.append(OPENMM_ENERGY * result.energy)
         recorded = _recorded.get()
         if recorded is not None:
             recorded.append(result)

@@ -19,6 +19,7 @@ from openff_bytepol.interop.openmm_forces import FAST_GROUP, SLOW_GROUP
 from openff_bytepol.interop.openmm_multipoles import is_polarizable, set_solver
 from openff_bytepol.interop.openmm_polarization import (
     is_kernel,
+    trial_steps,
     typed_errors,
     use_polarization_kernel,
 )
@@ -66,7 +67,7 @@ class PolarizableSimulation(app.Simulation):  # type: ignore[misc]
 
     def minimizeEnergy(self, *args: Any, **kwargs: Any) -> None:  # noqa: N802
         """Minimise the energy, as ``openmm.app.Simulation`` does."""
-        with typed_errors(self._keep_state):
+        with typed_errors(self._keep_state), trial_steps():
             super().minimizeEnergy(*args, **kwargs)
 
     def _keep_state(self) -> None:

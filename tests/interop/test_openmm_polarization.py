@@ -13,9 +13,13 @@ from openmm import app, unit
 from openff_bytepol.exceptions import ForceFieldError, OverlappingAtomsError
 from openff_bytepol.interop.openmm_multipoles import MULTIPOLES
 from openff_bytepol.interop.openmm_polarization import (
+    PolarizationComputation,
     is_kernel,
+    kernel_options,
     polarization_force,
     recorded_results,
+    sites_of,
+    trial_steps,
     use_polarization_kernel,
 )
 from openff_bytepol.interop.openmm_system import create_system
@@ -218,6 +222,43 @@ def test_overlaps_end_a_run_with_atoms_named_and_the_state_kept(liquid):
         simulation.step(1)
     kept = simulation.last_state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
     assert kept == pytest.approx(x, abs=1e-4)
+
+
+def test_trial_steps_onto_other_atoms_have_a_very_high_energy(liquid):
+    system, _, x = liquid
+    force = next(f for f in system.getForces() if f.getName() == MULTIPOLES)
+    computation = PolarizationComputation(sites_of(force), kernel_options(force), periodic=True)
+    made, overlapping = context(system, x), x.copy()
+    overlapping[13] = overlapping[25] + 1e-3
+
+    def compute(positions):
+        made.setPositions(0.1 * positions)
+        return computation(made.getState(positions=True))
+
+    with trial_steps():
+        start, _ = compute(x)
+        refused, forces_there = compute(overlapping)
+        assert refused == pytest.approx(start + 1e6)
+        assert forces_there.shape == x.shape
+        assert np.isfinite(forces_there).all()
+        assert compute(x)[0] == start
+    with trial_steps(), pytest.raises(OverlappingAtomsError, match="atoms 13, 25"):
+        compute(overlapping)
+    with pytest.raises(OverlappingAtomsError, match="atoms 13, 25"):
+        compute(overlapping)
+
+
+def test_minimisation_from_overlapping_atoms_is_refused(liquid):
+    system, topology, x = liquid
+    x = x.copy()
+    x[13] = x[25] + 1e-3
+    simulation = make_simulation(
+        system, topology, positions=x, platform="CPU", polarization="kernel"
+    )
+    with pytest.raises(OverlappingAtomsError, match="atoms 13, 25"):
+        simulation.minimizeEnergy(maxIterations=5)
+    simulation.context.setPositions(0.1 * liquid[2])
+    simulation.minimizeEnergy(maxIterations=5)
 
 
 def test_errors_save_the_state_and_say_where(liquid, tmp_path):

@@ -32,7 +32,9 @@ def vibrational_wavenumbers(system: openmm.System, positions: Floats) -> Floats:
     """Harmonic wavenumbers at the nearest minimum of the energy.
 
     Square roots of the eigenvalues of the mass-weighted Hessian, by central differences of
-    forces, without translations, rotations and what constraints freeze.
+    forces, without translations, rotations and what constraints freeze. Constraints σ(x) = 0
+    bend the surface on which atoms move, and bear forces on it: the Hessian is that of the
+    Lagrangian V + Σ λσ.
 
     Source: Wilson, Decius and Cross, Molecular Vibrations, McGraw-Hill 1955.
 
@@ -66,7 +68,9 @@ def vibrational_wavenumbers(system: openmm.System, positions: Floats) -> Floats:
     masses = particle_masses(system)
     massive: Ints = np.flatnonzero(masses > 0.0)
     weights = np.repeat(masses[massive] ** -0.5, 3)
-    hessian = _hessian(context, minimum, massive) * np.outer(weights, weights)
+    hessian = _hessian(context, minimum, massive)
+    hessian += _curvature_of_constraints(context, minimum, massive)
+    hessian *= np.outer(weights, weights)
     free = _free_motions(system, minimum, masses, massive)
     eigenvalues = np.linalg.eigvalsh(free.T @ hessian @ free)
     wavenumbers = np.sign(eigenvalues) * np.sqrt(np.abs(eigenvalues)) / (2.0 * math.pi * _LIGHT)
@@ -96,6 +100,30 @@ def _hessian(context: openmm.Context, minimum: Floats, massive: Ints) -> Floats:
             rows.append((forces(down) - forces(up)) / (2.0 * _STEP))
     hessian = np.array(rows)
     return np.asarray(0.5 * (hessian + hessian.T))
+
+
+def _curvature_of_constraints(context: openmm.Context, minimum: Floats, massive: Ints) -> Floats:
+    """Σ λ ∇∇σ of the distances σ held constant, where Σ λ ∇σ balances the forces; kJ/mol/nm²."""
+    system, size = context.getSystem(), 3 * len(massive)
+    place = {int(atom): 3 * row for row, atom in enumerate(massive)}
+    gradients, curvatures = [], []
+    for index in range(system.getNumConstraints()):
+        first, second, _ = system.getConstraintParameters(index)
+        bond = minimum[first] - minimum[second]
+        length = np.linalg.norm(bond)
+        difference = np.zeros((3, size))
+        difference[:, place[first] : place[first] + 3] = np.eye(3)
+        difference[:, place[second] : place[second] + 3] = -np.eye(3)
+        across = (np.eye(3) - np.outer(bond, bond) / length**2) / length
+        gradients.append(bond / length @ difference)
+        curvatures.append(difference.T @ across @ difference)
+    if not gradients:
+        return np.zeros((size, size))
+    context.setPositions(minimum)
+    context.computeVirtualSites()
+    forces = context.getState(forces=True).getForces(asNumpy=True)._value[massive].ravel()
+    multipliers = np.linalg.lstsq(np.array(gradients).T, forces, rcond=None)[0]
+    return np.asarray(np.tensordot(multipliers, np.array(curvatures), axes=1))
 
 
 def _free_motions(system: openmm.System, minimum: Floats, masses: Floats, massive: Ints) -> Floats:

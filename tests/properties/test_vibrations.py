@@ -65,3 +65,35 @@ def test_bent_molecule_and_saddle_points():
     system.addForce(bend)
     with pytest.raises(SimulationError, match="saddle"):
         vibrational_wavenumbers(system, positions)
+
+
+def test_constraints_that_bear_forces():
+    """A rigid-bonded bent molecule has one vibration, ω² = V''(θ) (G⁻¹)_θθ⁻¹ of Wilson's G."""
+    length, mass, centre, k, k_angle, rest = 0.1, 1.0, 16.0, 1e5, 300.0, np.radians(100.0)
+    system = openmm.System()
+    for each in (mass, centre, mass):
+        system.addParticle(each)
+    for end in (0, 2):
+        system.addConstraint(end, 1, length)
+    ends, angle = openmm.HarmonicBondForce(), openmm.HarmonicAngleForce()
+    ends.addBond(0, 2, 0.2, k)
+    angle.addAngle(0, 1, 2, rest, k_angle)
+    system.addForce(ends)
+    system.addForce(angle)
+    positions = np.array([[-0.8, 0.6, 0.0], [0.0, 0.0, 0.0], [0.8, 0.6, 0.0]])
+    (found,) = vibrational_wavenumbers(system, positions)
+
+    def energy(theta):
+        return (
+            k / 2 * (2 * length * np.sin(theta / 2) - 0.2) ** 2 + k_angle / 2 * (theta - rest) ** 2
+        )
+
+    grid = np.linspace(rest, np.pi, 200_001)
+    theta, step = grid[np.argmin(energy(grid))], 1e-4
+    second = (energy(theta + step) + energy(theta - step) - 2 * energy(theta)) / step**2
+    stretch, coupling = 1 / mass + 1 / centre, np.cos(theta) / centre
+    mixed = -np.sin(theta) / (centre * length)
+    bend = 2 / length**2 * (1 / mass + (1 - np.cos(theta)) / centre)
+    g = np.array([[stretch, coupling, mixed], [coupling, stretch, mixed], [mixed, mixed, bend]])
+    expected = np.sqrt(second / np.linalg.inv(g)[2, 2]) * WAVENUMBER
+    assert found == pytest.approx(expected, rel=2e-3)

@@ -10,7 +10,7 @@ of zero where the force field has none (opposite atoms of an octahedron, for ins
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,10 @@ from openff_bytepol.interop.fixed_charge import (
     MoleculeType,
     Terms,
 )
+
+_HYDROGENS_OF_WATER: Final = 553.0
+"""kcal/mol/Å², K of K(r − r0)² between the hydrogens of AMBER's own rigid waters (HW-HW in its
+frcmod.tip3p), which keeps their angle where no constraint acts, as in minimisation."""
 
 
 class Table:
@@ -73,7 +77,8 @@ def check_constraints(system: FixedChargeSystem) -> bool:
         if others or (pairs and hydrogen - pairs):
             raise ExportError(
                 f"molecule {molecule.name} has constraints that AMBER cannot name: it constrains "
-                "all bonds to hydrogen and rigid water ordered O, H, H, or nothing"
+                "all bonds to hydrogen and rigid water ordered O, H, H, or nothing; reorder the "
+                "atoms, or use an unconstrained force field"
             )
         wanted += bool(hydrogen)
         found += bool(pairs)
@@ -98,10 +103,15 @@ def angle_terms(molecule: MoleculeType, table: Table) -> Listed:
 
 
 def bond_terms(molecule: MoleculeType, table: Table) -> Listed:
-    """Bonds as (k/2, r0); a constrained one takes its fixed distance, which SHAKE reads."""
+    """Bonds as (k/2, r0); a constrained one takes its fixed distance, which SHAKE reads.
+
+    The hydrogens of rigid water are bonded, too.
+    """
     values = {(min(a), max(a)): (k / 2.0, r0) for a, (k, r0) in _pairs(molecule.bonds)}
+    connected = {tuple(pair) for pair in molecule.connections.tolist()}
     for pair, distance in molecule.fixed_distances.items():
-        values[pair] = (values.get(pair, (0.0, 0.0))[0], distance)
+        bare = 0.0 if pair in connected else _HYDROGENS_OF_WATER
+        values[pair] = (values.get(pair, (bare, 0.0))[0], distance)
     atoms = np.array(list(values), dtype=np.int64).reshape(-1, 2)
     return _listed(molecule, atoms, table.number(np.array(list(values.values()))))
 

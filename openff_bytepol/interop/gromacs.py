@@ -259,7 +259,8 @@ def _constraint_lines(molecule: MoleculeType) -> list[str]:
     if unbonded:
         raise ExportError(
             f"constraints between unbonded atoms {sorted(unbonded)} of molecule "
-            f"{molecule.name} cannot be written for GROMACS, except in water ordered O, H, H"
+            f"{molecule.name} cannot be written for GROMACS, except in water ordered O, H, H; "
+            "reorder the atoms, or use an unconstrained force field"
         )
     return _section(
         "constraints", 1, molecule.constraints, lambda values: (values[0] * OPENMM_LENGTH,)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
+import openmm
 from openff.interchange import Interchange
 from openff.toolkit import ForceField, Molecule, Topology
 from openff.units import Quantity
@@ -21,7 +22,7 @@ def force_field_named(name: str) -> ForceField:
 
 
 def sage(name: str = "openff_unconstrained-2.2.1.offxml") -> ForceField:
-    """A force field that is not ours, for what ours has not (constraints, virtual sites)."""
+    """A force field that is not ours, for what ours has not (virtual sites)."""
     return force_field_named(name)
 
 
@@ -59,13 +60,25 @@ def remapped(smiles: str, order: Sequence[int]) -> Molecule:
     return original.remap({old: new for new, old in enumerate(order)}, current_to_new=True)
 
 
+def satisfy_constraints(system: Interchange) -> None:
+    """Move atoms until every constrained distance is right, to 1e-9."""
+    made = system.to_openmm()
+    context = openmm.Context(
+        made, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
+    )
+    context.setPositions(system.positions.m_as("nanometer"))
+    context.applyConstraints(1e-9)
+    moved = context.getState(positions=True).getPositions(asNumpy=True)._value
+    system.positions = Quantity(moved, "nanometer")
+
+
 def interchange(
     molecules: Sequence[str | Molecule],
     counts: Sequence[int] | None = None,
     box: Sequence[float] | np.ndarray | None = None,
     force_field: ForceField | None = None,
 ) -> Interchange:
-    """Randomly turned copies on a grid, by default of bytepol-fixed; box in Å."""
+    """Randomly turned copies on a grid, by default of bytepol-fixed with free bonds; box in Å."""
     kinds = [molecule(m) if isinstance(m, str) else m for m in molecules]
     copies = [m for m, n in zip(kinds, counts or [1] * len(kinds), strict=True) for _ in range(n)]
     vectors = None
@@ -87,7 +100,9 @@ def interchange(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if force_field is None:
-            made = force_field_named("bytepol-fixed.offxml").create_interchange(topology)
+            made = force_field_named("bytepol-fixed_unconstrained.offxml").create_interchange(
+                topology
+            )
         elif "BytePolBonds" in force_field.registered_parameter_handlers:
             made = force_field.create_interchange(topology)
         else:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from openff.interchange import Interchange
 from openff.units import Quantity
+from openmm import app, unit
 
 from openff_bytepol.exceptions import MissingDependencyError
 from openff_bytepol.interop.amber import WIDEST_ANGLE, export_amber
@@ -24,7 +26,14 @@ from openff_bytepol.interop.gromacs_energies import gromacs_energy, gromacs_file
 from openff_bytepol.interop.openmm_energies import openmm_energy
 from openff_bytepol.units import KJ_PER_KCAL
 
-from .systems import interchange, molecule, remapped, sage
+from .systems import (
+    force_field_named,
+    interchange,
+    molecule,
+    remapped,
+    sage,
+    satisfy_constraints,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:AMBER ")
 
@@ -234,6 +243,59 @@ def test_rigid_water() -> None:
     check_amber(system)
 
 
+def rigid_solution(counts: Sequence[int] = (24, 8), edge: float = 24.0) -> Interchange:
+    """Water and ethanol of the constrained force field, at distances that it allows."""
+    force_field = force_field_named("bytepol-fixed.offxml")
+    system = interchange(["O", "CCO"], counts, [edge] * 3, force_field)
+    satisfy_constraints(system)
+    return system
+
+
+@pytest.mark.gromacs
+def test_constrained_solution_in_gromacs() -> None:
+    check_gromacs(rigid_solution())
+
+
+@pytest.mark.amber
+def test_constrained_solution_in_amber() -> None:
+    check_amber(rigid_solution())
+
+
+@pytest.mark.gromacs
+@pytest.mark.amber
+@pytest.mark.parametrize("smiles", ["[OH3+]", "[OH-]", "C[NH3+]", "C#C"])
+def test_constrained_bonds_of_small_molecules(smiles: str) -> None:
+    system = interchange([smiles], force_field=force_field_named("bytepol-fixed.offxml"))
+    satisfy_constraints(system)
+    check_gromacs(system)
+    check_amber(system)
+
+
+def water_geometry(positions: np.ndarray, n_waters: int) -> tuple[np.ndarray, np.ndarray]:
+    """O-H distances, Å, and angles, degrees, of the waters that come first."""
+    oxygen, *hydrogens = positions[: 3 * n_waters].reshape(-1, 3, 3).transpose(1, 0, 2)
+    one, other = (hydrogen - oxygen for hydrogen in hydrogens)
+    lengths = np.linalg.norm([one, other], axis=-1)
+    cosines = (one * other).sum(-1) / lengths.prod(0)
+    return lengths, np.degrees(np.arccos(cosines))
+
+
+@pytest.mark.amber
+def test_water_keeps_its_angle_in_a_minimisation_without_constraints(tmp_path) -> None:
+    """sander minimises with bonds in place of constraints."""
+    system = rigid_solution()
+    export_amber(system, tmp_path / "solution")
+    settings = tmp_path / "solution_min.in"
+    settings.write_text(settings.read_text().replace("maxcyc = 5000", "maxcyc = 300"))
+    inputs = ["-i", settings.name, "-p", "solution.prmtop", "-c", "solution.inpcrd"]
+    outputs = ["-o", "min.out", "-r", "min.rst"]
+    run_engine([find_sander(), "-O", *inputs, *outputs], tmp_path, log=tmp_path / "min.out")
+    restart = app.AmberInpcrdFile(str(tmp_path / "min.rst")).getPositions(asNumpy=True)
+    lengths, angles = water_geometry(restart.value_in_unit(unit.angstrom), 24)
+    assert lengths == pytest.approx(0.9579, abs=0.03)
+    assert angles == pytest.approx(104.5, abs=4.0)
+
+
 @pytest.mark.gromacs
 @pytest.mark.amber
 def test_copies_in_another_atom_order() -> None:
@@ -295,8 +357,10 @@ def test_more_than_99999_atoms() -> None:
 
 @pytest.mark.slow
 @pytest.mark.gromacs
-def test_gromacs_inputs_run_without_warnings(tmp_path) -> None:
-    system = interchange(["CCO", "CC#N"], [48, 16], [26.0, 26.0, 26.0])
+@pytest.mark.parametrize("suffix", ["", "_unconstrained"])
+def test_gromacs_inputs_run_without_warnings(tmp_path, suffix) -> None:
+    force_field = force_field_named(f"bytepol-fixed{suffix}.offxml")
+    system = interchange(["CCO", "O"], [48, 16], [26.0, 26.0, 26.0], force_field)
     export_gromacs(system, tmp_path / "mix")
     for path in tmp_path.glob("mix_*.mdp"):
         text = re.sub(r"(nsteps\s*=) \d+", r"\1 100", path.read_text())
@@ -312,8 +376,10 @@ def test_gromacs_inputs_run_without_warnings(tmp_path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.amber
-def test_amber_inputs_run(tmp_path) -> None:
-    system = interchange(["CCO", "CC#N"], [48, 16], [26.0, 26.0, 26.0])
+@pytest.mark.parametrize("suffix", ["", "_unconstrained"])
+def test_amber_inputs_run(tmp_path, suffix) -> None:
+    force_field = force_field_named(f"bytepol-fixed{suffix}.offxml")
+    system = interchange(["CCO", "O"], [48, 16], [26.0, 26.0, 26.0], force_field)
     export_amber(system, tmp_path / "mix")
     for path in tmp_path.glob("mix_*.in"):
         text = re.sub(r"((nstlim|maxcyc) =) \d+", r"\1 100", path.read_text())

@@ -28,7 +28,7 @@ from openff_bytepol.interop.from_interchange import fixed_charge_system
 from openff_bytepol.interop.gromacs import export_gromacs
 from openff_bytepol.interop.gromacs_energies import gromacs_file_energy
 
-from .systems import interchange, molecule, sage
+from .systems import force_field_named, interchange, molecule, remapped, sage
 from .test_engines import check_amber, check_gromacs
 
 BOX = [30.0, 30.0, 30.0]
@@ -286,6 +286,15 @@ def test_constraints_that_amber_cannot_name(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="some molecules only"):
         export_amber(mixed, tmp_path / "mixed")
     export_gromacs(mixed, tmp_path / "mixed")
+
+
+@pytest.mark.parametrize("export", [export_gromacs, export_amber])
+def test_rigid_water_in_another_order(export: Callable[..., list[Path]], tmp_path: Path) -> None:
+    water = remapped("O", [1, 0, 2])
+    rigid = interchange([water], box=BOX, force_field=force_field_named("bytepol-fixed.offxml"))
+    with pytest.raises(ExportError, match="reorder the atoms"):
+        export(rigid, tmp_path / "water")
+    export(interchange([water], box=BOX), tmp_path / "water")
 
 
 @pytest.mark.parametrize("export", [export_gromacs, export_amber])

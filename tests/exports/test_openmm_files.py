@@ -58,7 +58,8 @@ def test_structure_names_every_atom(suffix: str, reader: type, tmp_path: Path, m
 
 
 @pytest.mark.parametrize(
-    "force_field", ["openff_unconstrained-2.2.1.offxml", "openff-2.2.1.offxml"]
+    "force_field",
+    ["openff_unconstrained-2.2.1.offxml", "openff-2.2.1.offxml", "bytepol-fixed.offxml"],
 )
 def test_script_runs(force_field: str, tmp_path: Path) -> None:
     system = interchange(["CCO"], [8], [22.0, 22.0, 22.0], sage(force_field))

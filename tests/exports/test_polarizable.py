@@ -24,7 +24,7 @@ MOLECULES = ["CCO", "CC#N", "[Li+]"]
 
 @pytest.fixture(scope="module")
 def polarizable():
-    force_field = force_field_named("bytepol.offxml")
+    force_field = force_field_named("bytepol_unconstrained.offxml")
     return interchange(MOLECULES, [2, 1, 1], [30.0, 30.0, 30.0], force_field)
 
 
@@ -59,6 +59,16 @@ def test_openmm_files_are_polarizable(polarizable, tmp_path: Path) -> None:
     assert found == pytest.approx(expected.total, abs=1e-4)
     subprocess.run([sys.executable, "-I", str(script), "4"], check=True)
     assert (tmp_path / "liquid_final.xml").exists()
+
+
+def test_script_of_the_constrained_force_field_runs(tmp_path: Path) -> None:
+    force_field = force_field_named("bytepol.offxml")
+    system = interchange(["CCO", "O"], [1, 2], [24.0, 24.0, 24.0], force_field)
+    system_path, *_, script = export_openmm(system, tmp_path / "rigid")
+    constrained = openmm.XmlSerializer.deserialize(system_path.read_text())
+    assert constrained.getNumConstraints() == 6 + 2 * 3
+    subprocess.run([sys.executable, "-I", str(script), "4"], check=True)
+    assert (tmp_path / "rigid_final.xml").exists()
 
 
 def test_openmm_files_of_the_projection(polarizable, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def energy(
     model: ModelOption = "bytepol",
     as_json: JsonOption = False,
 ) -> None:
-    """Potential energy of a structure, term by term, in kJ/mol."""
+    """Potential energy of a structure, term by term, in kJ/mol; bonds are free in all engines."""
     chosen = _parse(engines)
     topology = build_topology(
         molecules, copies=copies or (), density=density, box=box, templates=template or ()
@@ -128,25 +128,25 @@ def _by_torch(topology: Topology, model: str) -> EnergyReport:
 def _by_openmm(topology: Topology, model: str) -> EnergyReport:
     from openff_bytepol.interop.openmm_energies import polarizable_energy
 
-    return polarizable_energy(build_interchange(topology, model))
+    return polarizable_energy(build_interchange(topology, model, constraints=False))
 
 
 def _by_openmm_fixed(topology: Topology, model: str) -> EnergyReport:
     from openff_bytepol.interop.openmm_energies import openmm_energy
 
-    return openmm_energy(build_interchange(topology, model, fixed=True))
+    return openmm_energy(build_interchange(topology, model, fixed=True, constraints=False))
 
 
 def _by_gromacs(topology: Topology, model: str) -> EnergyReport:
     from openff_bytepol.interop.engines import gromacs_energy
 
-    return gromacs_energy(build_interchange(topology, model, fixed=True))
+    return gromacs_energy(build_interchange(topology, model, fixed=True, constraints=False))
 
 
 def _by_amber(topology: Topology, model: str) -> EnergyReport:
     from openff_bytepol.interop.engines import amber_energy
 
-    return amber_energy(build_interchange(topology, model, fixed=True))
+    return amber_energy(build_interchange(topology, model, fixed=True, constraints=False))
 
 
 _RUNNERS: dict[Engine, Callable[[Topology, str], EnergyReport]] = {

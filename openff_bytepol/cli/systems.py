@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from xml.etree import ElementTree
 
 import numpy as np
 import typer
@@ -88,21 +89,40 @@ def _centre(topology: Topology) -> None:
     topology.set_positions(Quantity(centred, "angstrom"))
 
 
-def load_force_field(model: str, *, fixed: bool = False) -> ForceField:
-    """SMIRNOFF force field of a model, or of its fixed-charge projection."""
+def load_force_field(model: str, *, fixed: bool = False, constraints: bool = True) -> ForceField:
+    """SMIRNOFF force field of a model, or of its fixed-charge projection.
+
+    Parameters
+    ----------
+    model
+        Name, or directory. One that holds a force field without constraints, as those of
+        published checkpoints do, has none here either.
+    fixed
+        The projection.
+    constraints
+        False leaves bonds free, so that no term of the energy is missing.
+    """
     require_openff()
     from openff.toolkit import ForceField
 
+    from openff_bytepol.models import list_models
     from openff_bytepol.smirnoff.writing import offxml_text
 
-    if model == "bytepol":
-        return ForceField("bytepol-fixed.offxml" if fixed else "bytepol.offxml")
-    return ForceField(offxml_text(model, fixed=fixed))
+    named = model in list_models()
+    kept = constraints and (named or not _is_unconstrained(Path(model) / "forcefield.offxml"))
+    return ForceField(offxml_text(model, fixed=fixed, constraints=kept))
 
 
-def build_interchange(topology: Topology, model: str, *, fixed: bool = False) -> Interchange:
-    """Interchange of a topology; errors as `load_force_field` and of the force field."""
-    return load_force_field(model, fixed=fixed).create_interchange(topology)
+def _is_unconstrained(file: Path) -> bool:
+    return file.is_file() and ElementTree.parse(file).find("Constraints") is None
+
+
+def build_interchange(
+    topology: Topology, model: str, *, fixed: bool = False, constraints: bool = True
+) -> Interchange:
+    """Interchange of a topology; arguments as `load_force_field`, errors of the force field."""
+    force_field = load_force_field(model, fixed=fixed, constraints=constraints)
+    return force_field.create_interchange(topology)
 
 
 def pdb_text(interchange: Interchange) -> str:

@@ -35,6 +35,15 @@ def test_torch_and_openmm_agree_term_by_term(bytepol, sdf):
     assert engines["torch"]["total"] == pytest.approx(sum(torch.values()))
 
 
+def test_rigid_water_has_all_terms(bytepol):
+    engines = "torch,openmm,openmm-fixed"
+    found = bytepol("energy", "O", "--engines", engines, "--json").document["engines"]
+    terms = [engine["terms"] for engine in found.values()]
+    for term in ("bonds", "angles"):
+        assert terms[0][term] > 0.0
+        assert [other[term] for other in terms] == pytest.approx([terms[0][term]] * 3, abs=1e-3)
+
+
 @pytest.mark.gromacs
 @pytest.mark.amber
 def test_engines_of_fixed_charges_agree(bytepol, sdf):

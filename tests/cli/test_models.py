@@ -3,6 +3,8 @@ import pytest
 from openff.toolkit import ForceField, Molecule
 
 from openff_bytepol import load_model
+from openff_bytepol.cli.systems import load_force_field
+from openff_bytepol.smirnoff.writing import offxml_text
 
 
 def test_list_names_the_default(bytepol):
@@ -38,6 +40,8 @@ def test_imported_force_fields_run(bytepol, reference_data, tmp_path):
     written = bytepol("models", "import", source, "--output", output, "--json").document
     polarizable, fixed = written["force_fields"]
     topology = Molecule.from_smiles("CCO").to_topology()
+    for force_field in (*map(ForceField, (polarizable, fixed)), load_force_field(str(output))):
+        assert "Constraints" not in force_field.registered_parameter_handlers
     system = (
         ForceField(polarizable)
         .create_interchange(topology)
@@ -64,6 +68,10 @@ def test_offxml_of_a_model(bytepol, tmp_path):
     found = bytepol("models", "offxml", "bytepol", "--output", path, "--force", "--json").document
     assert found["file"] == str(path)
     assert found["sha256"] == load_model("bytepol").sha256
+    assert path.read_text() == offxml_text("bytepol")
+    arguments = ["models", "offxml", "bytepol", "--output", path, "--force", "--fixed"]
+    assert bytepol(*arguments, "--no-constraints").code == 0
+    assert path.read_text() == offxml_text("bytepol", fixed=True, constraints=False)
 
 
 @pytest.mark.parametrize("command", ["show", "offxml"])

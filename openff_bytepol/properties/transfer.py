@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from openff_bytepol.properties.reweighting import (
 from openff_bytepol.properties.statistics import Mean
 from openff_bytepol.properties.stored import StoredFrames, StoredRun, check_same_liquid
 from openff_bytepol.units import ATMOSPHERE, BOLTZMANN, GRAM_PER_CM3, KJ_PER_KCAL, NM_PER_ANGSTROM
+
+if TYPE_CHECKING:
+    import openmm
 
 DENSITY: Final = "density"
 VAPORIZATION: Final = "enthalpy_of_vaporization"
@@ -68,6 +71,8 @@ def reweighted(
     minimum: float = MINIMUM_EFFECTIVE,
 ) -> dict[str, PropertyEstimate]:
     """Properties of a force field from runs of one or several others, by MBAR.
+
+    Constrained distances stay those of the runs.
 
     Parameters
     ----------
@@ -270,8 +275,19 @@ def _all_energies(
 ) -> tuple[Floats, list[int]]:
     """Of all frames with the force field of every run and, last, the target; and counts."""
     systems = [leg.own_system() for leg in legs] + [legs[0].system(target)]
+    if len({_constrained(system) for system in systems}) > 1:
+        raise PropertyError(
+            "force fields with and without constraints, or with other ones, move in different "
+            "spaces; reweight between those that constrain the same distances"
+        )
     rows = [np.concatenate([leg.energies(s, platform) for leg in legs]) for s in systems]
     return np.array(rows), [*(len(leg.frames) for leg in legs), 0]
+
+
+def _constrained(system: openmm.System) -> frozenset[tuple[int, int]]:
+    """Pairs of particles held at a distance."""
+    rows = [system.getConstraintParameters(i)[:2] for i in range(system.getNumConstraints())]
+    return frozenset((min(pair), max(pair)) for pair in rows)
 
 
 def _member_energies(leg: StoredFrames, model: Model, platform: str | None) -> Floats:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from openff.toolkit import ForceField
 from typer.testing import CliRunner
 
 from openff_bytepol.cli.app import app
@@ -98,7 +99,7 @@ def test_what_cannot_be_reweighted(argon, tmp_path):
 @pytest.fixture(scope="module")
 def water(tmp_path_factory):
     """Eight polarizable molecules in boxes of different volumes, as if they had been simulated."""
-    force_field = Parameters.load("bytepol.offxml")
+    force_field = Parameters.load("bytepol_unconstrained.offxml")
     model = load_model("bytepol")
     home = tmp_path_factory.mktemp("water")
     kind = Kind("O", "[O:1]([H:2])[H:3]", 8, (15.999, 1.008, 1.008), 0.0, 1.4)
@@ -142,6 +143,15 @@ def test_gradients_are_those_of_the_frames(water):
     other = StoredRun(run.folder, {**run.request, "force_field_sha256": "0"}, run.liquid, None)
     with pytest.raises(PropertyError, match="was not simulated with"):
         gradients(other, force_field, ["density"])
+
+
+def test_constraints_cannot_be_put_on_later(water):
+    run, _, _ = water
+    rigid = ForceField("bytepol.offxml")
+    for section in ("BytePolNonbonded", "BytePolvdW", "BytePolElectrostatics"):
+        rigid[section].cutoff = "3.1 * angstrom"
+    with pytest.raises(PropertyError, match="constrain the same distances"):
+        reweighted([run], Parameters.load(rigid), ["density"], platform="Reference")
 
 
 def test_spread_between_members(water):

@@ -10,6 +10,7 @@ import openmm
 from numpy.typing import ArrayLike
 from openmm import app, unit
 
+from openff_bytepol.constraints import fixed_distances
 from openff_bytepol.exceptions import ForceFieldError
 from openff_bytepol.interop.layout import Layout, Placements
 from openff_bytepol.interop.openmm_forces import DEFAULT_CUTOFF, polarizable_forces
@@ -26,6 +27,7 @@ def create_system(
     box: ArrayLike | None = None,
     masses: Sequence[float] | None = None,
     cutoff: float = DEFAULT_CUTOFF,
+    constraints: bool = False,
     remove_center_of_mass_motion: bool = True,
     **nonbonded: Any,
 ) -> openmm.System:
@@ -43,6 +45,8 @@ def create_system(
         Of the particles, dalton; natural elements by default.
     cutoff
         Å; used in a box only.
+    constraints
+        Hold the distances of `fixed_distances`, as ``bytepol.offxml`` does.
     remove_center_of_mass_motion
         Add a ``CMMotionRemover``.
     nonbonded
@@ -87,7 +91,18 @@ def create_system(
         forces.append(openmm.CMMotionRemover())
     for force in forces:
         system.addForce(force)
+    if constraints:
+        _constrain(system, parameters, placements)
     return system
+
+
+def _constrain(
+    system: openmm.System, parameters: Sequence[ParameterSet], placements: Placements
+) -> None:
+    distances = [fixed_distances(one) for one in parameters]
+    for kind, particles in placements:
+        for first, second, distance in distances[kind]:
+            system.addConstraint(particles[first], particles[second], distance * OPENMM_LENGTH)
 
 
 @cache

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from openff_bytepol.constraints import WATER_HH, WATER_OH
 from openff_bytepol.exceptions import ModelError, OutputExistsError
 
 if TYPE_CHECKING:
@@ -16,11 +17,10 @@ _SWITCH_WIDTH = "1.0 * angstrom"
 
 CONSTRAINTS = (
     {"smirks": "[#1:1]-[*:2]", "id": "hydrogen-bonds"},
-    {"smirks": "[#1:1]-[#8X2H2+0:2]", "id": "water-OH", "distance": "0.9579 * angstrom"},
-    {"smirks": "[#1:1]-[#8X2H2+0]-[#1:2]", "id": "water-HH", "distance": "1.5148 * angstrom"},
+    {"smirks": "[#1:1]-[#8X2H2+0:2]", "id": "water-OH", "distance": f"{WATER_OH} * angstrom"},
+    {"smirks": "[#1:1]-[#8X2H2+0]-[#1:2]", "id": "water-HH", "distance": f"{WATER_HH} * angstrom"},
 )
-"""Bonds to hydrogen have predicted lengths. Water is rigid, in its equilibrium geometry (Partridge
-and Schwenke, J. Chem. Phys. 106, 4618 (1997), https://doi.org/10.1063/1.473987)."""
+"""As `openff_bytepol.constraints` says: bonds to hydrogen have predicted lengths."""
 
 
 def write_offxml(
@@ -94,6 +94,25 @@ def offxml_text(model: str | Path | Model, *, fixed: bool = False, constraints: 
     ET.indent(root, "    ")
     body = ET.tostring(root, encoding="unicode", short_empty_elements=False)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{body}\n'
+
+
+def is_constrained(model: str | Path | Model) -> bool:
+    """Whether a model is simulated with constraints: unless its own force field has none.
+
+    That is ``forcefield.offxml`` in its directory. Those of imported checkpoints leave bonds free,
+    as their authors simulate.
+
+    Parameters
+    ----------
+    model
+        Name, directory, or the model itself.
+    """
+    from openff_bytepol.models import list_models
+
+    if not isinstance(model, (str, Path)):
+        return True
+    file = list_models().get(str(model), Path(model)) / "forcefield.offxml"
+    return not file.is_file() or ET.parse(file).find("Constraints") is not None
 
 
 def _reference(model: str | Path | Any) -> str:

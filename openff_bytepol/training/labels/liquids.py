@@ -69,7 +69,9 @@ def simulate_liquid(
     starts = np.cumsum([0, *(kinds[kind].n_atoms for kind in owner)])
     spans = [list(range(a, b)) for a, b in pairwise(starts.tolist())]
     placements = list(zip(owner, spans, strict=True))
-    system = create_system(model.predict(kinds), placements, box=box, cutoff=0.49 * min(box))
+    system = create_system(
+        model.predict(kinds), placements, box=box, cutoff=0.49 * min(box), constraints=True
+    )
     simulation = make_simulation(
         system,
         topology.to_openmm(),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from xml.etree import ElementTree
 
 import numpy as np
 import typer
@@ -95,8 +94,8 @@ def load_force_field(model: str, *, fixed: bool = False, constraints: bool = Tru
     Parameters
     ----------
     model
-        Name, or directory. One that holds a force field without constraints, as those of
-        published checkpoints do, has none here either.
+        Name, or directory. One whose own force field leaves bonds free has no constraints here
+        either, see `openff_bytepol.smirnoff.writing.is_constrained`.
     fixed
         The projection.
     constraints
@@ -105,16 +104,10 @@ def load_force_field(model: str, *, fixed: bool = False, constraints: bool = Tru
     require_openff()
     from openff.toolkit import ForceField
 
-    from openff_bytepol.models import list_models
-    from openff_bytepol.smirnoff.writing import offxml_text
+    from openff_bytepol.smirnoff.writing import is_constrained, offxml_text
 
-    named = model in list_models()
-    kept = constraints and (named or not _is_unconstrained(Path(model) / "forcefield.offxml"))
+    kept = constraints and is_constrained(model)
     return ForceField(offxml_text(model, fixed=fixed, constraints=kept))
-
-
-def _is_unconstrained(file: Path) -> bool:
-    return file.is_file() and ElementTree.parse(file).find("Constraints") is None
 
 
 def build_interchange(

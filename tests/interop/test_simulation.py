@@ -254,7 +254,9 @@ def test_polarizable_interchange():
     topology = molecule.to_topology()
     topology.box_vectors = toolkit.unit.Quantity(np.diag([22.0] * 3), "angstrom")
     with pytest.warns(UserWarning, match="polarizable in OpenMM only"):
-        interchange = toolkit.ForceField("bytepol_unconstrained.offxml").create_interchange(topology)
+        interchange = toolkit.ForceField("bytepol_unconstrained.offxml").create_interchange(
+            topology
+        )
     simulation = make_simulation(interchange, seed=1, pressure=1.0, platform="CPU")
     assert isinstance(simulation.integrator, openmm.MTSLangevinIntegrator)
     groups = {force.getName(): force.getForceGroup() for force in simulation.system.getForces()}

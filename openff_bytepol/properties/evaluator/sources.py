@@ -37,7 +37,8 @@ def force_field_source(
         a force field. Workers on other machines find models by name in the directories of
         ``BYTEPOL_MODEL_PATH``.
     fixed
-        With a model: its fixed-charge projection instead of the polarizable force field.
+        With a model: its fixed-charge projection instead of the polarizable force field. Bonds
+        to hydrogen are constrained as in the force field file beside the model.
 
     Returns
     -------
@@ -53,9 +54,10 @@ def force_field_source(
     from openff.toolkit import ForceField as OpenFFForceField
 
     if model is not None:
-        from openff_bytepol.smirnoff.writing import offxml_text
+        from openff_bytepol.smirnoff.writing import is_constrained, offxml_text
 
-        loaded = OpenFFForceField(offxml_text(model, fixed=fixed), load_plugins=True)
+        text = offxml_text(model, fixed=fixed, constraints=is_constrained(model))
+        loaded = OpenFFForceField(text, load_plugins=True)
     elif isinstance(force_field, OpenFFForceField):
         loaded = force_field
     else:

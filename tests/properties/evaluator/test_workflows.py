@@ -57,6 +57,7 @@ from openff_bytepol.properties.observables import Observables
 from tests.properties.evaluator.test_requests import measured
 
 POLARIZABLE, FIXED = "bytepol.offxml", "bytepol-fixed.offxml"
+FLEXIBLE = "bytepol-fixed_unconstrained.offxml"
 STEP = 0.002
 """ps"""
 SHORT = RunLengths(
@@ -103,14 +104,14 @@ def estimate(kind, name, folder, *smiles, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [POLARIZABLE, FIXED])
+@pytest.mark.parametrize("name", [POLARIZABLE, FIXED, FLEXIBLE])
 def test_density(tmp_path, name):
     result = estimate(Density, name, tmp_path, "O")
     assert 0.3 < result.value.value.m_as("gram / milliliter") < 1.5
     assert len(result.data_to_store) == 1
     [statistics] = (tmp_path / "run").rglob("*production_simulation/openmm_statistics.csv")
     steps = np.genfromtxt(statistics, delimiter=",", skip_header=1)[:, 0]
-    assert steps[-1] == (12 if name == POLARIZABLE else 24), "the same time in all"
+    assert steps[-1] == (24 if name == FLEXIBLE else 12), "the same time in all"
 
 
 @pytest.mark.slow

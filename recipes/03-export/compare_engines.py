@@ -16,7 +16,7 @@ arguments = parser.parse_args()
 
 kinds = [Molecule.from_smiles("CCO"), Molecule.from_smiles("O")]
 topology = pack_box(kinds, arguments.copies, density=0.85)
-interchange = ForceField("bytepol-fixed.offxml").create_interchange(topology)
+interchange = ForceField("bytepol-fixed_unconstrained.offxml").create_interchange(topology)
 
 engines = {
     "GROMACS": (gromacs_energy, openmm_energy(interchange)),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import openmm
 import pytest
+from openff.toolkit import ForceField, Molecule
 
 from openff_bytepol.exceptions import SimulationError
+from openff_bytepol.interop.boxes import with_conformer
 from openff_bytepol.properties.vibrations import vibrational_wavenumbers
 
 WAVENUMBER = 1.0 / (2.0 * np.pi * 0.0299792458)
@@ -97,3 +99,18 @@ def test_constraints_that_bear_forces():
     g = np.array([[stretch, coupling, mixed], [coupling, stretch, mixed], [mixed, mixed, bend]])
     expected = np.sqrt(second / np.linalg.inv(g)[2, 2]) * WAVENUMBER
     assert found == pytest.approx(expected, rel=2e-3)
+
+
+@pytest.mark.parametrize(("smiles", "n_free"), [("O", 0), ("CO", 8)])
+def test_bonds_to_hydrogen_are_all_that_constraints_take_away(smiles, n_free):
+    """Their stretching hardly couples to the other vibrations."""
+    molecule = with_conformer(Molecule.from_smiles(smiles))
+    found = []
+    for name in ("bytepol-fixed.offxml", "bytepol-fixed_unconstrained.offxml"):
+        interchange = ForceField(name).create_interchange(molecule.to_topology())
+        positions = molecule.conformers[0].m_as("angstrom")
+        found.append(vibrational_wavenumbers(interchange.to_openmm(), positions))
+    rigid, whole = found
+    assert len(rigid) == n_free
+    assert len(whole) == 3 * molecule.n_atoms - 6
+    assert rigid == pytest.approx(whole[:n_free], abs=10.0)

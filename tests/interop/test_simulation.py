@@ -276,3 +276,34 @@ def test_polarizable_interchange():
         energy(expected, positions), abs=1e-5
     )
     simulation.step(2)
+
+
+def test_rigid_water_keeps_its_shape_and_energy():
+    """0.2 ps of a polarizable droplet in steps of 2 fs, without thermostat."""
+    toolkit = pytest.importorskip("openff.toolkit")
+    water = toolkit.Molecule.from_smiles("O")
+    water.generate_conformers(n_conformers=1)
+    topology = toolkit.Topology.from_molecules([water] * 8)
+    corners = 2.9 * np.stack(np.meshgrid(*[np.arange(2.0)] * 3), -1).reshape(8, 1, 3)
+    shape = water.conformers[0].m_as("angstrom")
+    topology.set_positions(toolkit.unit.Quantity((corners + shape).reshape(-1, 3), "angstrom"))
+    with pytest.warns(UserWarning, match="polarizable in OpenMM only"):
+        interchange = toolkit.ForceField("bytepol.offxml").create_interchange(topology)
+    integrator = openmm.MTSIntegrator(2.0 * unit.femtosecond, [(SLOW_GROUP, 1), (FAST_GROUP, 2)])
+    simulation = make_simulation(
+        interchange, integrator=integrator, platform="CPU", polarization="kernel"
+    )
+    simulation.minimizeEnergy()
+    simulation.context.setVelocitiesToTemperature(300.0 * unit.kelvin, 1)
+    totals, kinetic = [], []
+    for _ in range(20):
+        simulation.step(5)
+        state = simulation.context.getState(energy=True)
+        kinetic.append(state.getKineticEnergy()._value)
+        totals.append(state.getPotentialEnergy()._value + kinetic[-1])
+    assert np.std(totals) < 0.02 * np.mean(kinetic)
+    state = simulation.context.getState(positions=True)
+    atoms = 10.0 * state.getPositions(asNumpy=True)._value.reshape(8, 3, 3)
+    for first, second, length in ((0, 1, 0.9579), (0, 2, 0.9579), (1, 2, 1.5148)):
+        found = np.linalg.norm(atoms[:, first] - atoms[:, second], axis=1)
+        assert found == pytest.approx(length, rel=1e-4)

@@ -60,9 +60,15 @@ def _labelled_dimers(
     config: TrainingConfig, kind: str, settings: ContactConfig | DecompositionConfig | None
 ) -> list[dict[str, Any]]:
     """Those on disk, with the weight that the configuration gives them now."""
-    weight = {} if settings is None else {"weight": settings.weight}
     paths = sorted((config.output_folder / kind).glob("*.parquet"))
-    return [row | weight for path in paths for row in read_table(path, DIMERS)]
+    rows = [row for path in paths for row in read_table(path, DIMERS)]
+    return rows if settings is None else [row | {"weight": _weight(row, settings)} for row in rows]
+
+
+def _weight(row: dict[str, Any], settings: ContactConfig | DecompositionConfig) -> float:
+    if isinstance(settings, ContactConfig) and not math.isnan(row["total"]):
+        return settings.total_weight or settings.weight
+    return settings.weight
 
 
 def _corrected(row: dict[str, Any], factors: Mapping[Component, float]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from openff_bytepol.training.config import LabelConfig, SplitConfig, TrainingConfig
@@ -61,3 +62,19 @@ def test_contacts_for_training_are_seen_often(tmp_path: Path) -> None:
 
     assert subsets(0.0, "train") == [*[SUBSET] * 3, "toy"]
     assert subsets(0.99, "test") == [SUBSET, "toy"]
+
+
+def test_contacts_with_a_total_have_a_weight_of_their_own(tmp_path: Path) -> None:
+    row = dimer_row(3.5) | {"subset": SUBSET}
+    rows = [row, row | {"name": "first order", "total": math.nan}]
+    write_table(rows, DIMERS, tmp_path / "contacts" / "liquid-0000.parquet")
+
+    def weights(**settings: float) -> list[float]:
+        config = TrainingConfig(
+            name="x", reference_data="x", output=str(tmp_path), stages=(),
+            labels=LabelConfig(contacts=ContactConfig(molecules=(), **settings)),
+        )  # fmt: skip
+        return [row["weight"] for rows in load_dimers(config).values() for row in rows]
+
+    assert weights(weight=4.0) == [4.0, 4.0]
+    assert weights(weight=4.0, total_weight=8.0) == [8.0, 4.0]

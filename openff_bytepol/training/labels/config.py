@@ -83,6 +83,8 @@ class ContactConfig(Section):
     relaxation_steps: Count = 60
     weight: Positive = 1.0
     """Of these dimers in the loss."""
+    total_weight: Positive | None = None
+    """Of those with a total; that of the others by default."""
     repeats: Annotated[int, Field(ge=1)] = 1
     """How often an epoch shows each of them: few dimers among many are learned better if they
     are seen often than if they weigh much."""

@@ -39,8 +39,8 @@ from openff_bytepol.training.targets.base import robust, weighted_mean
 from openff_bytepol.training.targets.walls import wall_penalty
 
 BLOCK: Final = 4
-CLOSE: Final = 20.0
-"""Exchange (kcal/mol) beyond which a contact is closer than those that liquids know."""
+STEEP: Final = 60.0
+"""Exchange (kcal/mol) at which the width of a contact's loss is twice that of a far one."""
 REFERENCES: Final = ("elst", "exch", "ind", "disp", "total")
 
 DIMERS: Final = pa.schema(
@@ -210,11 +210,11 @@ def dimer_losses(
         "total": (predicted.total, total),
     }
     widths = {
-        "contact": exchange + contact.abs() + exchange.square() / CLOSE,
+        "contact": exchange + contact.abs() + exchange.square() / STEEP,
         "electrostatics": reference["elst"].abs(),
         "induction": reference["ind"].abs() + exchange,
         "dispersion": reference["disp"].abs(),
-        "total": 0.5 * (exchange.nan_to_num() + total.abs()) + 2.0 * total.clamp(min=0.0),
+        "total": 0.3 * (exchange.nan_to_num() + total.abs()) + 2.0 * total.clamp(min=0.0),
     }
     factors = {"total": config.dimer_total_weight}
     separated = {"electrostatics": torch.exp(-exchange / config.electrostatics_exchange)}

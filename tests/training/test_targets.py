@@ -114,14 +114,14 @@ def test_dimer_loss_against_hand_values(model: Model, library: MoleculeLibrary) 
     terms = [
         huber(
             (predicted.total[1, i].item() - r["total"])
-            / (0.5 + 0.05 * (r["exch"] + abs(r["total"])) + 0.2 * max(r["total"], 0.0))
+            / (0.5 + 0.03 * (r["exch"] + abs(r["total"])) + 0.2 * max(r["total"], 0.0))
         )
         for i, r in enumerate(rows)
     ]
     expected = CONFIG.dimer_total_weight * (terms[0] + 3 * terms[1]) / 4
     assert losses["total"][1].item() == pytest.approx(expected, rel=1e-5)
     sums = [r["elst"] + r["exch"] for r in rows]
-    widths = [r["exch"] + abs(c) + r["exch"] ** 2 / 20 for r, c in zip(rows, sums, strict=True)]
+    widths = [r["exch"] + abs(c) + r["exch"] ** 2 / 60 for r, c in zip(rows, sums, strict=True)]
     found = (predicted.elec + predicted.pauli)[1].tolist()
     terms = [huber((f - c) / (0.5 + 0.1 * w)) for f, c, w in zip(found, sums, widths, strict=True)]
     expected = (terms[0] + 3 * terms[1]) / 4

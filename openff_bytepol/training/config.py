@@ -55,6 +55,9 @@ class LabelConfig(_Section):
     """Name → SMILES of ligands that alkali cations approach."""
     cations: dict[Literal["Li", "Na", "K"], tuple[Positive, ...]] = {}
     """Distances to the acceptor atom for each cation, Å."""
+    emphasis: dict[str, Annotated[int, Field(ge=1)]] = {}
+    """How often an epoch shows molecules, by SMILES; once by default. One molecule among thousands
+    keeps charges that suit its many dimers better than its dipole moment."""
     ion_weight: Positive = 1.0
     """Weight of these curves in the dimer loss; they are few."""
     chunk_size: Annotated[int, Field(ge=1)] = 40

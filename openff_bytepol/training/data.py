@@ -93,12 +93,15 @@ def load_molecules(config: TrainingConfig) -> Rows:
         raise DataError(f"{config.labels_folder}: no labels; run `bytepol labels` first")
     unique = {row["smiles"]: row for path in paths for row in read_table(path, MOLECULES)}
     split = config.split
-    return _split(
+    result = _split(
         list(unique.values()),
         lambda row: scaffold_key(row["smiles"]),
         split.scaffold_fraction,
         split,
     )
+    often = {canonical_smiles(smiles): n for smiles, n in config.labels.emphasis.items()}
+    result["train"] = [row for row in result["train"] for _ in range(often.get(row["smiles"], 1))]
+    return result
 
 
 def load_responses(config: TrainingConfig) -> Rows:

@@ -6,13 +6,13 @@ import math
 from pathlib import Path
 
 from openff_bytepol.training.config import LabelConfig, SplitConfig, TrainingConfig
-from openff_bytepol.training.data import load_dimers
+from openff_bytepol.training.data import load_dimers, load_molecules
 from openff_bytepol.training.labels.config import ContactConfig
 from openff_bytepol.training.labels.contacts import SUBSET
-from openff_bytepol.training.labels.schema import write_table
+from openff_bytepol.training.labels.schema import MOLECULES, write_table
 from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.dimers import DIMERS
-from tests.training.conftest import dimer_row
+from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ, dimer_row, molecule_row
 
 
 def test_labels_of_our_own_count_with_the_weight_of_the_configuration(tmp_path: Path) -> None:
@@ -78,3 +78,16 @@ def test_contacts_with_a_total_have_a_weight_of_their_own(tmp_path: Path) -> Non
 
     assert weights(weight=4.0) == [4.0, 4.0]
     assert weights(weight=4.0, total_weight=8.0) == [8.0, 4.0]
+
+
+def test_some_molecules_are_seen_often(tmp_path: Path) -> None:
+    rows = [molecule_row("O", WATER, WATER_XYZ), molecule_row("C", METHANE, METHANE_XYZ)]
+    write_table(rows, MOLECULES, tmp_path / "labels" / "named-0000.parquet")
+    config = TrainingConfig(
+        name="x", reference_data="x", output=str(tmp_path), stages=(),
+        split=SplitConfig(scaffold_fraction=0.0),
+        labels=LabelConfig(emphasis={"[H]O[H]": 3}),
+    )  # fmt: skip
+    found = load_molecules(config)
+    assert sorted(row["smiles"] for row in found["train"]) == ["C", "O", "O", "O"]
+    assert not found["validation"] + found["test"]

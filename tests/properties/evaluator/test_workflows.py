@@ -83,7 +83,7 @@ def schema_of(kind, lengths=SHORT):
     schema = simulation_schema(kind, n_molecules=32, lengths=lengths)
     for protocol in walk(schema.workflow_schema.protocol_schemas):
         if protocol.type == "BytePolEnergyMinimisation":
-            protocol.inputs[".max_iterations"] = 5
+            protocol.inputs[".max_iterations"] = 30
     return schema
 
 

@@ -19,6 +19,7 @@ from openff_bytepol.models import load_model
 from openff_bytepol.models.registry import find_model
 from openff_bytepol.models.storage import CONFIG_FILE
 from openff_bytepol.nn.model import Model
+from openff_bytepol.smirnoff.writing import is_constrained
 
 POOL_ROUND = 0
 """Round of stages that belong to the whole campaign."""
@@ -77,6 +78,11 @@ class Context:
         if not directory.is_absolute():
             return self.folder / directory
         return directory if directory.exists() else start_directory(self.config)
+
+    @property
+    def constraints(self) -> bool:
+        """Whether the campaign's force fields constrain bonds to hydrogen: as its start."""
+        return is_constrained(start_directory(self.config))
 
     def load(self, model: StoredModel) -> Model:
         """A stored model, which must not have been altered."""

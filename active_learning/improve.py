@@ -106,7 +106,10 @@ def judge_candidate(context: Context, number: int) -> dict[str, Any]:
         "pairs to show it"
         for name in sorted(missing)
     ]
-    force_field = write_offxml(folder / "model", folder / "candidate.offxml", overwrite=True)
+    force_field = write_offxml(
+        folder / "model", folder / "candidate.offxml",
+        constraints=context.constraints, overwrite=True,
+    )  # fmt: skip
     runs = run_stability(force_field, config.gates.stability) if config.gates.stability else []
     reasons += [f"unstable: {run.smiles}: {run.reason}" for run in runs if not run.passed]
     veto = {}
@@ -177,7 +180,9 @@ def promote(context: Context, sha256: str | None = None, *, force: bool = False)
             raise OutputExistsError(f"{target} exists and holds another model; move it away")
     else:
         model = context.load(stored)
-        _publish(model, context.folder / stored.directory, target, _calibrate(context, stored))
+        source = context.folder / stored.directory
+        calibration = _calibrate(context, stored)
+        _publish(model, source, target, calibration, constraints=context.constraints)
     context.state.set_model(stored.sha256, "promoted", stored.gates)
     context.log(stored.round, f"promoted to {target}")
     return target
@@ -203,7 +208,9 @@ def _calibrate(context: Context, stored: StoredModel) -> Calibration | None:
         return None
 
 
-def _publish(model: Model, source: Path, target: Path, calibration: Calibration | None) -> None:
+def _publish(
+    model: Model, source: Path, target: Path, calibration: Calibration | None, *, constraints: bool
+) -> None:
     """A copy with both force fields, whole or not at all."""
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     card = (source / "MODEL_CARD.md").read_text("utf-8")
@@ -212,4 +219,4 @@ def _publish(model: Model, source: Path, target: Path, calibration: Calibration 
         calibration.write(partial)
     os.replace(partial, target)
     for file, fixed in (("forcefield.offxml", False), ("forcefield-fixed.offxml", True)):
-        write_offxml(target, target / file, fixed=fixed, overwrite=True)
+        write_offxml(target, target / file, fixed=fixed, constraints=constraints, overwrite=True)

@@ -208,8 +208,9 @@ def propose_dimers(context: Context, number: int) -> dict[str, Any]:
         write_json(folder / "dimers.json", [])
         return {"candidates": 0}
     force_field = write_offxml(
-        context.directory(context.working_model(number)), folder / "current.offxml", overwrite=True
-    )
+        context.directory(context.working_model(number)), folder / "current.offxml",
+        constraints=context.constraints, overwrite=True,
+    )  # fmt: skip
     known = _known_dimers(context)
     found: list[dict[str, Any]] = []
     failures: dict[str, str] = {}

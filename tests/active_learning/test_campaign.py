@@ -27,10 +27,13 @@ from active_learning.candidates.geometries import KnownGeometries, geometry_vect
 from active_learning.candidates.pools import build_pool, fragments, stereoisomers
 from active_learning.cli import app
 from active_learning.config import CampaignConfig, load_campaign
+from active_learning.context import Context
 from active_learning.modal_app import copy_new, run_step
 from active_learning.report import write_report
 from openff_bytepol.exceptions import BytePolError, CampaignError, DataError
+from openff_bytepol.models import load_model, save_model
 from openff_bytepol.models.storage import read_model
+from openff_bytepol.smirnoff import write_offxml
 
 runner = CliRunner()
 
@@ -73,6 +76,15 @@ def test_configuration_is_checked(tmp_path):
         load_campaign(tmp_path / "absent.yaml")
     with pytest.raises(DataError, match="no such file"):
         load_campaign(write(tmp_path)).files("absent-*.smi")
+
+
+@pytest.mark.parametrize("constraints", [True, False])
+def test_force_fields_constrain_bonds_as_those_of_the_start_do(tmp_path, constraints):
+    start = save_model(load_model(), tmp_path / "start", name="start")
+    write_offxml(start, start / "forcefield.offxml", constraints=constraints)
+    config = load_campaign(write(tmp_path, model="start"))
+    context = Context(config, tmp_path, None, print, config.labels.levels)
+    assert context.constraints == constraints
 
 
 def test_command_line(tmp_path):

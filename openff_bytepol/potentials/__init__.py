@@ -17,6 +17,7 @@ from openff_bytepol.potentials.energies import (
 )
 from openff_bytepol.potentials.molecular import (
     dipole_moments,
+    electrostatic_potentials,
     molecular_polarizabilities,
     smallest_response_eigenvalue,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "Pairs",
     "SolverOptions",
     "dipole_moments",
+    "electrostatic_potentials",
     "energy",
     "energy_and_forces",
     "forces",

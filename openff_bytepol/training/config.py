@@ -21,7 +21,7 @@ from openff_bytepol.training.labels.config import (
 
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=0)]
-TargetName = Literal["priors", "dimers", "monomers", "responses"]
+TargetName = Literal["priors", "dimers", "monomers", "responses", "potentials"]
 DATA_VARIABLE = "BYTEPOL_REFERENCE_DATA"
 
 
@@ -56,8 +56,9 @@ class LabelConfig(_Section):
     cations: dict[Literal["Li", "Na", "K"], tuple[Positive, ...]] = {}
     """Distances to the acceptor atom for each cation, Å."""
     emphasis: dict[str, Annotated[int, Field(ge=1)]] = {}
-    """How often an epoch shows molecules, by SMILES; once by default. One molecule among thousands
-    keeps charges that suit its many dimers better than its dipole moment."""
+    """How often an epoch shows molecules, their responses and potentials, by SMILES; once by
+    default. One molecule among thousands keeps charges that suit its many dimers better than its
+    dipole moment."""
     ion_weight: Positive = 1.0
     """Weight of these curves in the dimer loss; they are few."""
     chunk_size: Annotated[int, Field(ge=1)] = 40
@@ -140,6 +141,10 @@ class TargetConfig(_Section):
     dipole_relative_scale: Annotated[float, Field(ge=0.0)] = 0.0
     """Part of a dipole's size that is added to ``dipole_scale``."""
     log_molecular_polarizability_scale: Positive = 0.03
+    potential_scale: Positive = 0.5
+    """kcal/mol/e"""
+    potential_relative_scale: Annotated[float, Field(ge=0.0)] = 0.1
+    """Part of a molecule's root mean square potential that is added to ``potential_scale``."""
     n_geometries: Annotated[int, Field(ge=2)] = 16
     """Geometries of one molecule in a batch."""
 

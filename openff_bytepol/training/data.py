@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+import numpy as np
+import pyarrow as pa
 
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.nn.model import Model
 from openff_bytepol.training.config import Component, SplitConfig, TrainingConfig
-from openff_bytepol.training.datasets.schemas import RESPONSES
+from openff_bytepol.training.datasets.schemas import POTENTIALS, RESPONSES
 from openff_bytepol.training.labels.config import ContactConfig, DecompositionConfig
 from openff_bytepol.training.labels.contacts import SUBSET as CONTACTS
 from openff_bytepol.training.labels.dimers import import_dimers
@@ -23,6 +26,7 @@ from openff_bytepol.training.splits import Split, assign, in_share, pair_key, sc
 from openff_bytepol.training.targets.base import Target
 from openff_bytepol.training.targets.dimers import DIMERS, DimerTarget
 from openff_bytepol.training.targets.monomers import MonomerTarget
+from openff_bytepol.training.targets.potentials import PotentialTarget
 from openff_bytepol.training.targets.priors import PriorTarget
 from openff_bytepol.training.targets.responses import ResponseTarget
 
@@ -92,32 +96,68 @@ def load_molecules(config: TrainingConfig) -> Rows:
     if not paths:
         raise DataError(f"{config.labels_folder}: no labels; run `bytepol labels` first")
     unique = {row["smiles"]: row for path in paths for row in read_table(path, MOLECULES)}
-    split = config.split
-    result = _split(
-        list(unique.values()),
-        lambda row: scaffold_key(row["smiles"]),
-        split.scaffold_fraction,
-        split,
-    )
-    often = {canonical_smiles(smiles): n for smiles, n in config.labels.emphasis.items()}
-    result["train"] = [row for row in result["train"] for _ in range(often.get(row["smiles"], 1))]
-    return result
+    return _by_scaffold(unique.values(), lambda row: str(row["smiles"]), config)
 
 
 def load_responses(config: TrainingConfig) -> Rows:
     """Dipoles and polarizabilities by quantum chemistry, split by scaffold; may be empty."""
-    paths = sorted((config.labels_folder / "responses").glob("*.parquet"))
-    rows = [row for path in paths for row in read_table(path, RESPONSES)]
-    return _split(
-        rows,
-        lambda row: scaffold_key(canonical_smiles(row["mapped_smiles"])),
-        config.split.scaffold_fraction,
-        config.split,
-    )
+    return _by_scaffold(_labelled(config, "responses", RESPONSES), _name, config)
+
+
+def load_potentials(config: TrainingConfig) -> Rows:
+    """Electrostatic potentials by quantum chemistry, split by scaffold; may be empty."""
+    return _by_scaffold(_labelled(config, "potentials", POTENTIALS), _name, config)
+
+
+def _labelled(config: TrainingConfig, kind: str, schema: pa.Schema) -> list[dict[str, Any]]:
+    paths = sorted((config.labels_folder / kind).glob("*.parquet"))
+    return [row for path in paths for row in read_table(path, schema)]
+
+
+def _name(row: dict[str, Any]) -> str:
+    return canonical_smiles(row["mapped_smiles"])
+
+
+def _by_scaffold(
+    rows: Iterable[dict[str, Any]], name: Callable[[dict[str, Any]], str], config: TrainingConfig
+) -> Rows:
+    """Split, with rows for training repeated as ``labels.emphasis`` says."""
+    fraction = config.split.scaffold_fraction
+    result = _split(rows, lambda row: scaffold_key(name(row)), fraction, config.split)
+    often = {canonical_smiles(smiles): n for smiles, n in config.labels.emphasis.items()}
+    result["train"] = [row for row in result["train"] for _ in range(often.get(name(row), 1))]
+    return result
+
+
+def without_known_dipoles(molecules: Rows, responses: Rows) -> Rows:
+    """Molecules whose AIMNet2 dipoles are NaN where quantum chemistry gave one.
+
+    Parameters
+    ----------
+    molecules
+        Rows of the molecules schema.
+    responses
+        Rows of the responses schema.
+    """
+    known = {
+        _name(row)
+        for rows in responses.values()
+        for row in rows
+        if not np.isnan(row["dipole"]).any()
+    }
+    return {
+        split: [
+            row | {"dipoles": np.full_like(row["dipoles"], np.nan)}
+            if row["smiles"] in known
+            else row
+            for row in rows
+        ]
+        for split, rows in molecules.items()
+    }
 
 
 def _split(
-    rows: Sequence[dict[str, Any]],
+    rows: Iterable[dict[str, Any]],
     key: Callable[[dict[str, Any]], str],
     fraction: float,
     settings: SplitConfig,
@@ -134,12 +174,16 @@ def _split(
 def make_targets(config: TrainingConfig, model: Model) -> dict[str, Target]:
     """The targets that some stage uses, with their data featurized.
 
+    AIMNet2's dipoles do not count beside those of quantum chemistry if every stage with
+    ``monomers`` also has ``responses``.
+
     Raises
     ------
     DataError
         If a used target has no training data.
     """
-    used = {name for stage in config.stages for name in stage.weights}
+    weights = [stage.weights for stage in config.stages]
+    used = {name for of_stage in weights for name in of_stage}
     library = MoleculeLibrary(model.build_graph, model.config.settings)
     targets: dict[str, Target] = {}
     if "dimers" in used:
@@ -151,12 +195,20 @@ def make_targets(config: TrainingConfig, model: Model) -> dict[str, Target]:
         library.add(row["mapped_smiles"] for rows in molecules.values() for row in rows)
         if "priors" in used:
             targets["priors"] = PriorTarget(molecules, library, config.targets)
+        responses = load_responses(config) if "responses" in used else None
         if "monomers" in used:
-            targets["monomers"] = MonomerTarget(molecules, library, config.targets)
-        if "responses" in used:
-            responses = load_responses(config)
+            together = all("responses" in w for w in weights if "monomers" in w)
+            rows = molecules
+            if responses is not None and together:
+                rows = without_known_dipoles(molecules, responses)
+            targets["monomers"] = MonomerTarget(rows, library, config.targets)
+        if responses is not None:
             library.add(row["mapped_smiles"] for rows in responses.values() for row in rows)
             targets["responses"] = ResponseTarget(responses, molecules, library, config.targets)
+    if "potentials" in used:
+        potentials = load_potentials(config)
+        library.add(row["mapped_smiles"] for rows in potentials.values() for row in rows)
+        targets["potentials"] = PotentialTarget(potentials, library, config.targets)
     if library.refused:
         reasons = Counter(reason.split(":")[-1][:80] for reason in library.refused.values())
         logger.warning("%d molecules refused: %s", len(library.refused), reasons.most_common(5))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from openff_bytepol.nn.model import Model
+from openff_bytepol.potentials import electrostatic_potentials
 from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.evaluate import (
     COMPONENTS,
@@ -17,10 +19,12 @@ from openff_bytepol.training.evaluate import (
     evaluate_dimers,
     evaluate_response,
     evaluate_torsions,
+    predict_molecules,
     torsion_profiles,
 )
 from openff_bytepol.training.groups import functional_groups
 from openff_bytepol.training.html import Picture, write_html
+from openff_bytepol.training.labels.responses import not_labelled
 from openff_bytepol.training.metrics import read_metrics
 from openff_bytepol.training.moments import read_responses
 from openff_bytepol.training.plots import (
@@ -33,6 +37,7 @@ from openff_bytepol.training.plots import (
 from openff_bytepol.training.references import read_torsion_scans
 from openff_bytepol.training.targets.base import Target
 from openff_bytepol.training.targets.dimers import DimerTarget
+from openff_bytepol.training.targets.potentials import PotentialTarget
 
 NEAR_EQUILIBRIUM = 20.0
 """Dimers with less exchange than this count as near equilibrium, kcal/mol."""
@@ -67,6 +72,9 @@ def write_report(
         errors = evaluate_dimers(model, dimers.rows("test"))
         report["dimers"] = _dimer_summary(errors)
         pictures += _dimer_pictures(errors, report["dimers"], folder)
+    potentials = targets.get("potentials")
+    if isinstance(potentials, PotentialTarget) and potentials.size("test"):
+        report["potentials"] = potential_summary(model, potentials.rows("test"))
     torsions = config.data_path(config.evaluation.torsions)
     if torsions.is_file():
         scans = read_torsion_scans(torsions)
@@ -76,7 +84,8 @@ def write_report(
         pictures.append(Picture("Torsion profiles", caption, folder / "torsions.png"))
     responses = config.data_path(config.evaluation.gscdb)
     if responses.is_file():
-        report["response"] = response_summary(evaluate_response(model, read_responses(responses)))
+        molecules = not_labelled(read_responses(responses), config.labels.responses)
+        report["response"] = response_summary(evaluate_response(model, molecules))
     (folder / "report.json").write_text(json.dumps(_finite(report), indent=2))
     text = _markdown(report)
     write_html(folder / "report.html", config.name, text, pictures)
@@ -174,6 +183,37 @@ def response_summary(rows: list[dict[str, float | str]]) -> dict[str, float]:
     return summary
 
 
+def potential_summary(model: Model, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Root mean square errors of potentials round molecules: means over molecules.
+
+    Parameters
+    ----------
+    model
+        Ensembles are evaluated with their mean parameters.
+    rows
+        Of the potentials schema.
+
+    Returns
+    -------
+    dict
+        ``n``; ``rms``, kcal/mol/e; ``rrms_percent``, relative to the root mean square of the
+        reference (RRMS of Bayly et al., https://doi.org/10.1021/j100142a004), %.
+    """
+    parameters, _ = predict_molecules(model, (row["mapped_smiles"] for row in rows))
+    errors = []
+    for row in (row for row in rows if row["mapped_smiles"] in parameters):
+        xyz, points = (
+            torch.from_numpy(np.reshape(row[name], (-1, 3)).astype(float))
+            for name in ("coordinates", "points")
+        )
+        found = electrostatic_potentials(parameters[row["mapped_smiles"]], xyz, points).numpy()
+        reference = np.asarray(row["potential"])
+        rms = float(np.sqrt(np.mean((found - reference) ** 2)))
+        errors.append((rms, rms / float(np.sqrt(np.mean(reference**2)))))
+    mean, relative = np.mean(errors, axis=0)
+    return {"n": len(errors), "rms": float(mean), "rrms_percent": 100.0 * float(relative)}
+
+
 def _finite(value: Any) -> Any:
     """The same with None for NaN, which JSON does not know."""
     if isinstance(value, dict):
@@ -200,6 +240,14 @@ def _markdown(report: dict[str, Any]) -> str:
             )
             lines.append(f"| {name} | {errors['n']} | {values} |")
         lines.append("")
+    if "potentials" in report:
+        found = report["potentials"]
+        lines += [
+            f"- Electrostatic potentials ({found['n']} molecules of held-out scaffolds): mean "
+            f"relative RMS error {found['rrms_percent']:.1f} %, "
+            f"RMS error {found['rms']:.2f} kcal/mol/e",
+            "",
+        ]
     if "torsions" in report:
         lines += ["Torsion scans (MobleyLab qm-theory-benchmark), mean RMSE in kcal/mol:", ""]
         for name in ("neutral", "ions"):

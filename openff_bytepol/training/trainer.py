@@ -30,7 +30,9 @@ from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.base import Target
 
 LinAlgError: type[RuntimeError] = torch.linalg.LinAlgError  # type: ignore[attr-defined]
-DEFAULT_BATCH = {"priors": 32, "dimers": 64, "monomers": 12, "responses": 16}
+DEFAULT_BATCH = {"priors": 32, "dimers": 64, "monomers": 12, "responses": 16, "potentials": 12}
+SEED_ORDER = ("dimers", "monomers", "priors", "responses", "potentials")
+"""A new target goes to the end: a place decides which batches a seed gives."""
 WARM_UP = 100
 FINAL_RATE = 0.02
 MAX_VALIDATION_BATCHES = 20
@@ -238,7 +240,7 @@ class Trainer:
         return self._streams[name, seed]
 
     def _seed(self, name: str) -> int:
-        order = sorted(DEFAULT_BATCH).index(name)
+        order = SEED_ORDER.index(name)
         return (self.config.seed * 100 + self._position.stage) * 10 + order
 
     def _save(self) -> None:

@@ -5,14 +5,35 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from openff_bytepol.training.config import LabelConfig, SplitConfig, TrainingConfig
-from openff_bytepol.training.data import load_dimers, load_molecules
+import numpy as np
+import pytest
+import yaml
+
+from openff_bytepol.nn.model import Model
+from openff_bytepol.training.config import (
+    LabelConfig,
+    SplitConfig,
+    StageConfig,
+    TrainingConfig,
+    load_config,
+)
+from openff_bytepol.training.data import (
+    load_dimers,
+    load_molecules,
+    load_potentials,
+    load_responses,
+    make_targets,
+    without_known_dipoles,
+)
+from openff_bytepol.training.datasets.schemas import POTENTIALS, RESPONSES
 from openff_bytepol.training.labels.config import ContactConfig
 from openff_bytepol.training.labels.contacts import SUBSET
 from openff_bytepol.training.labels.schema import MOLECULES, write_table
 from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.dimers import DIMERS
 from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ, dimer_row, molecule_row
+from tests.training.test_potentials import potential_row
+from tests.training.test_responses import response_row
 
 
 def test_labels_of_our_own_count_with_the_weight_of_the_configuration(tmp_path: Path) -> None:
@@ -91,3 +112,83 @@ def test_some_molecules_are_seen_often(tmp_path: Path) -> None:
     found = load_molecules(config)
     assert sorted(row["smiles"] for row in found["train"]) == ["C", "O", "O", "O"]
     assert not found["validation"] + found["test"]
+
+
+def toy_labels(folder: Path) -> list[dict]:
+    """Two molecules; water's dipole is known, methane's polarizability alone."""
+    molecules = [molecule_row("O", WATER, WATER_XYZ), molecule_row("C", METHANE, METHANE_XYZ)]
+    responses = [
+        response_row("O", WATER, WATER_XYZ, 1.5),
+        response_row("C", METHANE, METHANE_XYZ, 2.5) | {"dipole": np.full(3, np.nan)},
+    ]
+    potentials = [
+        potential_row("O", WATER, WATER_XYZ, 6),
+        potential_row("C", METHANE, METHANE_XYZ, 4),
+    ]
+    write_table(molecules, MOLECULES, folder / "labels" / "named-0000.parquet")
+    write_table(responses, RESPONSES, folder / "labels" / "responses" / "chunk-0000.parquet")
+    write_table(potentials, POTENTIALS, folder / "labels" / "potentials" / "chunk-0000.parquet")
+    return molecules
+
+
+def toy_config(folder: Path, *stages: dict[str, float], **labels: object) -> TrainingConfig:
+    return TrainingConfig(
+        name="x", reference_data="x", output=str(folder),
+        stages=tuple(
+            StageConfig(name=str(i), weights=weights, epochs=1, learning_rate=1e-3)
+            for i, weights in enumerate(stages)
+        ),
+        split=SplitConfig(scaffold_fraction=0.0),
+        labels=LabelConfig(**labels),
+    )  # fmt: skip
+
+
+def test_emphasis_repeats_responses_and_potentials_for_training(tmp_path: Path) -> None:
+    toy_labels(tmp_path)
+    config = toy_config(tmp_path, emphasis={"[H]O[H]": 3})
+    for load in (load_responses, load_potentials):
+        found = load(config)
+        assert sorted(row["name"] for row in found["train"]) == ["C", "O", "O", "O"]
+        held = config.model_copy(update={"split": SplitConfig(scaffold_fraction=0.99)})
+        assert sorted(row["name"] for row in load(held)["test"]) == ["C", "O"]
+
+
+def test_known_dipoles_replace_those_of_aimnet2(tmp_path: Path) -> None:
+    toy_labels(tmp_path)
+    config = toy_config(tmp_path)
+    molecules = load_molecules(config)
+    found = without_known_dipoles(molecules, load_responses(config))
+    unknown = {row["smiles"]: np.isnan(row["dipoles"]) for row in found["train"]}
+    assert unknown["O"].all()
+    assert not unknown["C"].any()
+    assert not any(np.isnan(row["dipoles"]).any() for row in molecules["train"])
+
+
+@pytest.mark.parametrize(
+    ("stages", "replaced"),
+    [
+        ([{"monomers": 1.0}], False),
+        ([{"monomers": 1.0, "responses": 1.0}], True),
+        ([{"responses": 1.0}, {"monomers": 1.0, "responses": 1.0}], True),
+        ([{"monomers": 1.0}, {"monomers": 1.0, "responses": 1.0}], False),
+    ],
+)
+def test_dipoles_are_replaced_where_every_stage_has_the_better_ones(
+    tmp_path: Path, stages: list[dict[str, float]], replaced: bool
+) -> None:
+    toy_labels(tmp_path)
+    target = make_targets(toy_config(tmp_path, *stages), Model(seed=3))["monomers"]
+    (batch,) = [
+        batch for i in range(2) if (batch := target.collate("train", [i], 0)).smiles == ("O",)
+    ]
+    assert batch.dipoles.isnan().all().item() == replaced
+
+
+def test_the_training_recipe_can_ask_for_responses() -> None:
+    path = Path(__file__).parents[2] / "recipes/05-train-a-model/train.yaml"
+    labels = yaml.safe_load(path.read_text())["labels"]
+    labels["responses"] = {"extra": ["O", "CO"], "benchmark": ["O"], "max_heavy_atoms": 7}
+    config = load_config(path, {"labels": labels})
+    assert config.labels.responses is not None
+    assert config.labels.responses.benchmark == ("O",)
+    assert config.labels.contacts is not None

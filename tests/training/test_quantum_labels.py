@@ -13,7 +13,12 @@ import yaml
 
 from openff_bytepol.exceptions import DataError, EngineError
 from openff_bytepol.qm import Fragment
-from openff_bytepol.training.config import load_config
+from openff_bytepol.training.config import (
+    EvaluationConfig,
+    LabelConfig,
+    TrainingConfig,
+    load_config,
+)
 from openff_bytepol.training.datasets.schemas import POTENTIALS, RESPONSES
 from openff_bytepol.training.labels import aimnet2, decompositions, psi4, quantum, responses
 from openff_bytepol.training.labels.config import DecompositionConfig, ResponseConfig
@@ -21,8 +26,9 @@ from openff_bytepol.training.labels.make import make_labels
 from openff_bytepol.training.labels.pool import PoolEntry
 from openff_bytepol.training.labels.provenance import provenance, read_provenance
 from openff_bytepol.training.labels.schema import read_table, write_table
+from openff_bytepol.training.moments import MolecularResponse
 from openff_bytepol.units import BOHR_IN_ANGSTROM, COULOMB
-from tests.training.conftest import WATER_XYZ
+from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ
 
 needs_aimnet2 = pytest.mark.skipif(
     find_spec("Auto3D") is None, reason="AIMNet2 weights are not installed"
@@ -84,6 +90,39 @@ def test_points_lie_on_the_shells(water: quantum.Response) -> None:
     relative = (distances / np.array([1.55, 1.2, 1.2])).min(1)
     assert set(np.round(relative, 6)) <= {1.4, 1.6, 1.8, 2.0}
     assert len(water.potential) == len(water.points) > 100
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "extra", "chosen"),
+    [
+        ((), ("O", "C", "CO"), {"CO"}),
+        (("[H]O[H]",), ("O", "C", "CO"), {"O", "CO"}),
+        (("O",), ("CO",), {"O", "CO"}),
+    ],
+)
+def test_molecules_of_benchmarks_are_labelled_if_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    benchmark: tuple[str, ...],
+    extra: tuple[str, ...],
+    chosen: set[str],
+) -> None:
+    held = [
+        MolecularResponse("water", WATER, WATER_XYZ, {2: 0.7}),
+        MolecularResponse("methane", METHANE, METHANE_XYZ, {}, {0: 16.0}),
+    ]
+    archive = tmp_path / "held.tar.gz"
+    archive.touch()
+    monkeypatch.setattr(responses, "read_responses", lambda path: held)
+    settings = ResponseConfig(extra=extra, benchmark=benchmark)
+    config = TrainingConfig(
+        name="x", reference_data="x", output=str(tmp_path), stages=(),
+        labels=LabelConfig(responses=settings),
+        evaluation=EvaluationConfig(gscdb=str(archive)),
+    )  # fmt: skip
+    assert {entry.smiles for entry in responses.choose(config, settings)} == chosen
+    assert len(responses.not_labelled(held, settings)) == 2 - len(benchmark)
+    assert responses.not_labelled(held, None) == held
 
 
 @needs_aimnet2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +10,19 @@ import pytest
 import torch
 
 from openff_bytepol.nn.model import Model
-from openff_bytepol.training import train
+from openff_bytepol.training import report, train
 from openff_bytepol.training.batches import to_device
+from openff_bytepol.training.config import EvaluationConfig, LabelConfig, TrainingConfig
 from openff_bytepol.training.evaluate import evaluate_dimers, torsion_profiles
 from openff_bytepol.training.groups import functional_groups
+from openff_bytepol.training.labels.config import ResponseConfig
 from openff_bytepol.training.metrics import MetricsLog, read_metrics
 from openff_bytepol.training.molecules import MoleculeLibrary
+from openff_bytepol.training.moments import MolecularResponse
 from openff_bytepol.training.openmm_check import check_dimers, check_torsions, openmm_energies
 from openff_bytepol.training.references import TorsionScan
 from openff_bytepol.training.targets.dimers import collate_dimers
-from tests.training.conftest import METHANE, METHANE_XYZ, WATER, dimer_row
+from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ, dimer_row
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +36,33 @@ def test_report_of_a_run_is_one_file(toy_config: Path) -> None:
     assert page.count("data:image/png;base64,") == page.count("<h2>") >= 1
     assert "<h2>Losses</h2>" in page
     assert page.rstrip().endswith("</html>")
+
+
+def test_benchmark_molecules_trained_on_are_not_reported(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes = {0: 10.0, 1: 10.0, 2: 10.0}
+    held = [
+        MolecularResponse("water", WATER, WATER_XYZ, {2: 0.7}, axes),
+        MolecularResponse("methane", METHANE, METHANE_XYZ, {2: 0.0}, axes),
+    ]
+    archive = tmp_path / "held.tar.gz"
+    archive.touch()
+    monkeypatch.setattr(report, "read_responses", lambda path: held)
+
+    def counts(settings: ResponseConfig | None) -> tuple[int, int]:
+        config = TrainingConfig(
+            name="x", reference_data="x", output=str(tmp_path), stages=(),
+            labels=LabelConfig(responses=settings),
+            evaluation=EvaluationConfig(torsions=str(tmp_path / "none"), gscdb=str(archive)),
+        )  # fmt: skip
+        text = report.write_report(model, {}, config, tmp_path)
+        found = json.loads((tmp_path / "report.json").read_text())["response"]
+        assert f"(Dip146, {found['dipole_n']} molecules)" in text
+        return found["dipole_n"], found["polarizability_n"]
+
+    assert counts(None) == counts(ResponseConfig()) == (2, 2)
+    assert counts(ResponseConfig(benchmark=("[H]O[H]",))) == (1, 1)
 
 
 def test_metrics_are_kept_and_shown(tmp_path: Path) -> None:

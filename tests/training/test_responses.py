@@ -102,3 +102,5 @@ def test_levels_are_compared_where_both_are_known() -> None:
     good = {str(i): 5.5 for i in range(12)}
     assert level_factor(good, {"train": rows}) == pytest.approx(1.1)
     assert level_factor(good, {"train": rows[:5]}) == 1.0
+    often = rows + 50 * [rows[0]]
+    assert level_factor(good | {rows[0]["smiles"]: 9.9}, {"train": often}) == pytest.approx(1.1)

@@ -26,7 +26,7 @@ from openff_bytepol.training.targets.dimers import (
     dimer_losses,
     predict_dimers,
 )
-from openff_bytepol.training.targets.monomers import MonomerTarget, monomer_losses
+from openff_bytepol.training.targets.monomers import MonomerTarget, dipole_loss, monomer_losses
 from openff_bytepol.training.targets.priors import PriorTarget, prior_losses
 from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ, dimer_row, molecule_row
 
@@ -170,6 +170,39 @@ def test_monomer_loss_ignores_the_zero_of_energy(model: Model, library: Molecule
     energies = batch.energies[None] + 123.0
     losses = monomer_losses(energies, forces, batch, config)
     assert losses["energies"].item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_unknown_dipoles_do_not_count(library: MoleculeLibrary) -> None:
+    config = CONFIG.model_copy(update={"n_geometries": 3})
+    known = molecule_row("C", METHANE, METHANE_XYZ)
+    unknown = molecule_row("O", WATER, WATER_XYZ) | {"dipoles": np.full(9, np.nan)}
+    target = MonomerTarget(split([known, unknown]), library, config)
+
+    def loss(items: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        batch = target.collate("train", items, 5)
+        dipoles = torch.zeros((2, *batch.dipoles.shape), requires_grad=True)
+        found = dipole_loss(dipoles, batch, config)
+        found.sum().backward()
+        assert dipoles.grad is not None
+        return found, dipoles.grad
+
+    alone, _ = loss([0])
+    both, gradient = loss([0, 1])
+    torch.testing.assert_close(both, alone)
+    assert both[0].item() == pytest.approx(
+        np.mean(
+            [
+                huber(d / config.dipole_scale)
+                for d in np.linalg.norm(known["dipoles"].reshape(3, 3), axis=1)
+            ]
+        ),
+        rel=1e-5,
+    )
+    assert torch.isfinite(gradient).all()
+    assert (gradient[:, :, 1] == 0).all()
+    none, gradient = loss([1])
+    assert none.tolist() == [0.0, 0.0]
+    assert (gradient == 0).all()
 
 
 @pytest.mark.parametrize(

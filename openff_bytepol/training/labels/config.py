@@ -31,6 +31,9 @@ class ResponseConfig(Section):
     pools: dict[str, PoolConfig] = {}
     extra: tuple[str, ...] = ()
     """SMILES that are labelled first."""
+    benchmark: tuple[str, ...] = ()
+    """SMILES that are labelled like ``extra`` although Dip146 or Pol130 hold them. A report on
+    these benchmarks then leaves them out."""
     n_ions: Count = 0
     max_heavy_atoms: Annotated[int, Field(ge=1)] = 7
     functional: str = "pbe0"

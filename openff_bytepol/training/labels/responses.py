@@ -20,7 +20,7 @@ from openff_bytepol.training.labels.config import ResponseConfig
 from openff_bytepol.training.labels.pool import PoolEntry, choose_molecules
 from openff_bytepol.training.labels.provenance import provenance
 from openff_bytepol.training.labels.schema import write_table
-from openff_bytepol.training.moments import read_responses
+from openff_bytepol.training.moments import MolecularResponse, read_responses
 
 logger = logging.getLogger(__name__)
 
@@ -71,22 +71,36 @@ def make_responses(
 
 
 def choose(config: TrainingConfig, settings: ResponseConfig) -> list[PoolEntry]:
-    """Molecules to label: named ones first, then by size; Dip146 and Pol130 are left out."""
+    """Molecules to label: named ones first, then by size.
+
+    Those of Dip146 and Pol130 are left out, except ``settings.benchmark``.
+    """
     entries = choose_molecules(
         {name: (config.data_path(pool.path), pool.count) for name, pool in settings.pools.items()},
-        settings.extra,
+        (*settings.extra, *settings.benchmark),
         n_ions=settings.n_ions,
         max_heavy_atoms=settings.max_heavy_atoms,
         exclude=frozenset(),
         seed=settings.seed,
     )
     benchmark = config.data_path(config.evaluation.gscdb)
-    held = {
-        inchi_key(geometries.from_mapped_smiles(m.mapped_smiles))
-        for m in (read_responses(benchmark) if benchmark.is_file() else [])
-    }
+    molecules = read_responses(benchmark) if benchmark.is_file() else []
+    held = {_key(m) for m in not_labelled(molecules, settings)}
     kept = [e for e in entries if inchi_key(Chem.MolFromSmiles(e.smiles)) not in held]
     return sorted(kept, key=lambda e: (e.source != "extra", _heavy_atoms(e.smiles)))
+
+
+def not_labelled(
+    molecules: Sequence[MolecularResponse], settings: ResponseConfig | None
+) -> list[MolecularResponse]:
+    """Molecules of Dip146 and Pol130 that ``settings.benchmark`` does not name, by InChIKey."""
+    named = settings.benchmark if settings is not None else ()
+    labelled = {inchi_key(Chem.MolFromSmiles(smiles)) for smiles in named}
+    return [m for m in molecules if _key(m) not in labelled] if labelled else list(molecules)
+
+
+def _key(molecule: MolecularResponse) -> str:
+    return inchi_key(geometries.from_mapped_smiles(molecule.mapped_smiles))
 
 
 def _heavy_atoms(smiles: str) -> int:

@@ -4,6 +4,7 @@ With d = E_model - E_ref of each geometry of a molecule, w = 1/(1 + E_ref/soften
 d's weighted mean removed (molecules have no common zero), the loss is the weighted mean
 pseudo-Huber of d/scale, plus those of force residuals over their scale, and of
 |mu - mu_ref|/(scale + fraction·|mu_ref|), which ties charges to the far field of a molecule.
+Dipoles that are NaN do not count.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class MonomerBatch:
     forces: Tensor
     """(n_geometries, n_atoms, 3), kcal/mol/Å"""
     dipoles: Tensor
-    """(n_geometries, n_molecules, 3), e·Å, about the mean position of the atoms"""
+    """(n_geometries, n_molecules, 3), e·Å, about the mean position of the atoms; NaN if unknown"""
     smiles: tuple[str, ...]
 
 
@@ -150,6 +151,8 @@ def monomer_losses(
 def dipole_loss(dipoles: Tensor, batch: MonomerBatch, config: TargetConfig) -> Tensor:
     """Mean pseudo-Huber of |mu - mu_ref|/(scale + fraction·|mu_ref|), (n_members,).
 
+    Over known dipoles; 0 if none is known.
+
     Parameters
     ----------
     dipoles
@@ -159,9 +162,11 @@ def dipole_loss(dipoles: Tensor, batch: MonomerBatch, config: TargetConfig) -> T
     config
         Scales.
     """
-    residuals = (dipoles - batch.dipoles).norm(dim=-1)
-    width = config.dipole_scale + config.dipole_relative_scale * batch.dipoles.norm(dim=-1)
-    return robust(residuals / width).mean((1, 2))
+    known = ~batch.dipoles.isnan().any(-1)
+    reference = batch.dipoles[known]
+    residuals = (dipoles[:, known] - reference).norm(dim=-1)
+    width = config.dipole_scale + config.dipole_relative_scale * reference.norm(dim=-1)
+    return robust(residuals / width).sum(-1) / max(1, len(reference))
 
 
 def _item(row: dict[str, Any], library: MoleculeLibrary) -> _Item:

@@ -164,11 +164,15 @@ def response_losses(
 
 
 def level_factor(good: Mapping[str, float], molecules: Rows) -> float:
-    """Median ratio of good to DFT-D4 mean polarizabilities; 1 with fewer than `FEWEST`."""
+    """Median ratio of good to DFT-D4 mean polarizabilities; 1 with fewer than `FEWEST`.
+
+    A molecule that an epoch shows several times counts once.
+    """
+    once = {row["smiles"]: row for row in molecules.get("train", ())}
     ratios = [
-        good[row["smiles"]] / float(np.sum(row["polarizabilities"]))
-        for row in molecules.get("train", ())
-        if row["smiles"] in good
+        good[smiles] / float(np.sum(row["polarizabilities"]))
+        for smiles, row in once.items()
+        if smiles in good
     ]
     return float(np.nanmedian(ratios)) if len(ratios) >= FEWEST else 1.0
 

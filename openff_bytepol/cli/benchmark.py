@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from openff_bytepol.cli.estimate import (
@@ -20,11 +23,21 @@ from openff_bytepol.cli.estimate import (
     run_dataset,
 )
 from openff_bytepol.cli.inputs import NamedMolecule
-from openff_bytepol.cli.output import ForceOption, JsonOption, ModelOption, messages, print_json
+from openff_bytepol.cli.output import (
+    ForceOption,
+    JsonOption,
+    ModelOption,
+    console,
+    messages,
+    print_files,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from openff_bytepol.interop.energy_drift import EnergyDrift
     from openff_bytepol.interop.polarization_profile import PolarizationProfile
+    from openff_bytepol.nn.model import Model
+    from openff_bytepol.properties.stability import Result, Run, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Accuracy and speed.")
 
@@ -179,3 +192,103 @@ def _print_drift(drift: EnergyDrift, *, as_json: bool) -> None:
         f"{drift.dipole_standard_error:.2g} of it through the dipoles; {drift.iterations:.1f} "
         f"iterations, {drift.milliseconds:.1f} ms of processor time a step"
     )
+
+
+@app.command("stability")
+def stability(
+    pool: Annotated[Path, typer.Argument(help="SMILES: a .smi file, or CSV with a column smiles.")],
+    count: Annotated[int, typer.Option(help="Molecules, diverse.", min=1)] = 50,
+    seed: Annotated[int, typer.Option(help="Of the choice, velocities and thermostat.")] = 1,
+    max_heavy_atoms: Annotated[int, typer.Option(help="Of a molecule.", min=1)] = 12,
+    model: ModelOption = "bytepol",
+    time: Annotated[str, typer.Option(help="Of each run, such as 100ps.")] = "100ps",
+    phases: Annotated[
+        list[str] | None,
+        typer.Option("--phase", help="gas or liquid; repeatable, both by default."),
+    ] = None,
+    molecules: Annotated[
+        int, typer.Option("--molecules", "-n", min=2, help="Of a liquid, or more for the cutoff.")
+    ] = 32,
+    temperature: Annotated[float, typer.Option("--temperature", "-T", help="K.", min=1.0)] = 298.15,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder that keeps everything.")
+    ] = Path("benchmark-stability"),
+    worker: Annotated[int, typer.Option(help="Number of this process, from 0.", min=0)] = 0,
+    n_workers: Annotated[int, typer.Option(help="Processes that share the work.", min=1)] = 1,
+    platform: PlatformOption = None,
+    solver: Annotated[
+        Literal["conserving", "fast"], typer.Option(help="Of induced dipoles.")
+    ] = "fast",
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Are molecules stable in vacuum and as liquids at 1 atm? Exit code 1 if any is not.
+
+    The same command goes on where an interrupted one stopped; more molecules or phases may be
+    asked for. Several processes share the work by --worker and --n-workers.
+    """
+    from openff_bytepol.models import load_model
+    from openff_bytepol.properties.folder import write_text
+    from openff_bytepol.properties.request import parse_time
+    from openff_bytepol.properties.stability import (
+        PHASES,
+        SUMMARY_FILE,
+        Settings,
+        choose_runs,
+        summarize,
+    )
+
+    if worker >= n_workers:
+        raise typer.BadParameter("--worker counts from 0 to --n-workers - 1")
+    chosen = [phase for phase in PHASES if not phases or phase in phases]
+    if len(chosen) < len(set(phases or PHASES)):
+        raise typer.BadParameter(f"--phase is {' or '.join(PHASES)}")
+    settings = Settings(parse_time(time), molecules, temperature, seed, platform, solver)
+    loaded = load_model(model)
+    runs = choose_runs(pool, count=count, max_heavy_atoms=max_heavy_atoms, phases=chosen, seed=seed)
+    results = _run_stability(
+        runs, loaded, settings, output, worker=worker, n_workers=n_workers, overwrite=force
+    )
+    document = {"model": model, "sha256": loaded.sha256, **summarize(runs, results)}
+    write_text(output / SUMMARY_FILE, json.dumps(document, indent=2) + "\n")
+    if as_json:
+        print_json(document)
+    else:
+        _print_stability(document["phases"], results)
+        print_files([output / SUMMARY_FILE])
+    if any(result.stable is False for result in results):
+        raise typer.Exit(1)
+
+
+def _run_stability(
+    runs: list[Run], model: Model, settings: Settings, folder: Path, **sharing: Any
+) -> list[Result]:
+    from openff_bytepol.properties.stability import run_stability
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    mine = len(runs[sharing["worker"] :: sharing["n_workers"]])
+    with Progress(*columns, TimeRemainingColumn(), console=messages) as progress:
+        task = progress.add_task("Simulating", total=mine)
+
+        def show(done: int, run: Run, fraction: float) -> None:
+            text = f"{escape(run.smiles)} {run.phase} {100 * fraction:.0f} %"
+            progress.update(task, completed=done, description=text)
+
+        return run_stability(runs, model, settings, folder, on_run=show, **sharing)
+
+
+def _print_stability(phases: dict[str, Any], results: list[Result]) -> None:
+    columns = ("stable", "unstable", "not begun", "unfinished", "largest strain")
+    table = Table("phase", *columns)
+    for phase, row in phases.items():
+        values = [row[name.replace(" ", "_")] for name in columns]
+        strain = "–" if values[-1] is None else f"{100 * values[-1]:.0f} %"
+        table.add_row(phase, *(str(value) for value in values[:-1]), strain)
+    console.print(table)
+    for result in results:
+        if not result.stable:
+            console.print(
+                f"{escape(result.smiles)}, {result.phase}, {result.length:g} ps: "
+                f"{escape(result.reason)}",
+                soft_wrap=True,
+            )

@@ -1,4 +1,4 @@
-"""``bytepol data``: import, check, show and split reference data."""
+"""``bytepol data``: import, check, show, merge and split reference data."""
 
 from __future__ import annotations
 
@@ -122,6 +122,27 @@ def show(file: FileArgument, as_json: JsonOption = False) -> None:
     for title in ("levels", "subsets", "provenance"):
         for key, value in found[title].items():
             console.print(f"{title}: {escape(str(key))}: {escape(str(value))}", soft_wrap=True)
+
+
+@app.command("merge")
+def merge(
+    files: Annotated[list[Path], typer.Argument(help="Parquet files of one kind.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file.")],
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put files of one kind together in a small one, without duplicates."""
+    from openff_bytepol.training.datasets.files import merge_files
+
+    result = merge_files(files, output, overwrite=force)
+    if as_json:
+        print_json(result)
+        return
+    console.print(
+        f"{result['kind']}: {result['kept']} of {result['read']} entries, "
+        f"{result['duplicates']} duplicates, {result['bytes'] / 1000:.0f} kB"
+    )
+    print_files([output])
 
 
 @app.command("split")

@@ -21,7 +21,10 @@ from openff_bytepol.exceptions import (
 
 REQUEST_FILE: Final = "request.json"
 _LOCK_FILE: Final = ".lock"
-_OURS: Final = ("liquid", "transport", "gas-*", "pure-*", "results.*", "report.html", "samples.*")
+_OURS: Final = (
+    "liquid", "transport", "gas-*", "pure-*", "results.*", "report.html", "samples.*",
+    "stability", "summary.json",
+)  # fmt: skip
 """What a run may leave in its folder."""
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 

@@ -63,8 +63,16 @@ def load_dimers(config: TrainingConfig) -> Rows:
 def _labelled_dimers(
     config: TrainingConfig, kind: str, settings: ContactConfig | DecompositionConfig | None
 ) -> list[dict[str, Any]]:
-    """Those on disk, with the weight that the configuration gives them now."""
+    """Those on disk, with the weight that the configuration gives them now.
+
+    Raises
+    ------
+    DataError
+        If a file of ``labels.contacts.files`` is missing or holds no dimers.
+    """
     paths = sorted((config.output_folder / kind).glob("*.parquet"))
+    if isinstance(settings, ContactConfig):
+        paths += [config.beside(path) for path in settings.files]
     rows = [row for path in paths for row in read_table(path, DIMERS)]
     return rows if settings is None else [row | {"weight": _weight(row, settings)} for row in rows]
 

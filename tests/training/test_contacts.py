@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
-from openff_bytepol.training.config import LabelConfig, TrainingConfig
+from openff_bytepol.exceptions import DataError
+from openff_bytepol.training.config import LabelConfig, TrainingConfig, load_config
+from openff_bytepol.training.data import load_dimers
 from openff_bytepol.training.labels.config import ContactConfig
 from openff_bytepol.training.labels.contacts import (
     SUBSET,
@@ -19,8 +22,9 @@ from openff_bytepol.training.labels.contacts import (
     place,
 )
 from openff_bytepol.training.labels.provenance import read_provenance
-from openff_bytepol.training.labels.schema import read_table
+from openff_bytepol.training.labels.schema import read_table, write_table
 from openff_bytepol.training.targets.dimers import DIMERS
+from tests.training.conftest import dimer_row
 
 
 def test_molecules_touch_where_asked_and_stay_rigid() -> None:
@@ -67,6 +71,29 @@ def test_labels_are_made_once(tmp_path: Path) -> None:
     assert row["level"] == contacts.level.name == read_provenance(paths[0])["level"]
     written = paths[0].stat().st_mtime_ns
     assert make_contacts(config)[0].stat().st_mtime_ns == written
+
+
+def test_contacts_made_before_count_like_those_made_now(tmp_path: Path) -> None:
+    contact = dimer_row(3.5) | {"subset": SUBSET}
+    write_table([contact], DIMERS, tmp_path / "before" / "contacts.parquet")
+    path = tmp_path / "train.yaml"
+
+    def find(files: list[str]) -> list[float]:
+        contacts = {"molecules": [], "files": files, "weight": 2.0, "repeats": 3}
+        path.write_text(
+            yaml.safe_dump(
+                {
+                    "name": "x", "reference_data": "x", "output": "out", "stages": [],
+                    "split": {"pair_fraction": 0.0}, "labels": {"contacts": contacts},
+                }
+            )
+        )  # fmt: skip
+        return [row["weight"] for row in load_dimers(load_config(path))["train"]]
+
+    assert find(["before/contacts.parquet"]) == [2.0] * 3
+    assert find([]) == []
+    with pytest.raises(DataError, match=r"missing\.parquet: no such data file"):
+        find(["missing.parquet"])
 
 
 def test_pairs_from_liquids_have_totals() -> None:

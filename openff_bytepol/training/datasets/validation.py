@@ -101,28 +101,43 @@ def validate(
         report.dropped[reason] += count
         report.read += count
     report.read += len(rows)
-    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    fingerprints: list[FloatArray] = []
     kept: list[Row] = []
     for row in rows:
         if (fault_found := _fault(kind, row)) is not None:
             report.drop(fault_found, _name(row))
             continue
-        molecules = [skeleton(smiles) for smiles in row_smiles(row)]
-        groups[_level(row), *sorted(one.key for one in molecules)].append(len(kept))
-        fingerprints.append(_fingerprint(molecules, row))
         kept.append(row)
     unwanted = dict.fromkeys(_incomplete(kept) if kind == "dimers" else (), "missing components")
-    for members in groups.values():
-        for repeat in repeats([fingerprints[i] for i in members]):
-            unwanted.setdefault(members[repeat], "duplicate")
+    for position in duplicates(kept):
+        unwanted.setdefault(position, "duplicate")
     for position, reason in sorted(unwanted.items()):
         report.drop(reason, _name(kept[position]))
     unique = [row for position, row in enumerate(kept) if position not in unwanted]
     report.kept = len(unique)
-    report.levels = Counter(_level(row) for row in unique)
+    report.levels = Counter(row_level(row) for row in unique)
     report.units = suspected_units(kind, unique)
     return unique, report
+
+
+def duplicates(rows: Sequence[Row]) -> set[int]:
+    """Positions of entries equal to an earlier one: molecules, level and all sorted distances.
+
+    Raises
+    ------
+    DataError
+        If a SMILES is invalid or lacks map numbers.
+    """
+    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    fingerprints: list[FloatArray] = []
+    for position, row in enumerate(rows):
+        molecules = [skeleton(smiles) for smiles in row_smiles(row)]
+        groups[row_level(row), *sorted(one.key for one in molecules)].append(position)
+        fingerprints.append(_fingerprint(molecules, row))
+    return {
+        members[repeat]
+        for members in groups.values()
+        for repeat in repeats([fingerprints[i] for i in members])
+    }
 
 
 def require_level(rows: Iterable[Row], allowed: Iterable[str], where: str) -> None:
@@ -134,7 +149,7 @@ def require_level(rows: Iterable[Row], allowed: Iterable[str], where: str) -> No
         If a row's level is not among those allowed.
     """
     accepted = set(allowed)
-    found = Counter(_level(row) for row in rows)
+    found = Counter(row_level(row) for row in rows)
     others = {level: count for level, count in found.items() if level not in accepted}
     if others:
         listed = ", ".join(f"{level} ({count})" for level, count in others.items())
@@ -151,12 +166,13 @@ def row_smiles(row: Row) -> list[str]:
     return [row["mapped_smiles"]] if "mapped_smiles" in row else list(row["smiles"])
 
 
+def row_level(row: Row) -> str:
+    """Level of theory of a row of any schema."""
+    return str(row.get("level", "AIMNet2"))
+
+
 def _name(row: Row) -> str:
     return f"{row['subset']} {row['name']}" if "name" in row else str(row["smiles"])
-
-
-def _level(row: Row) -> str:
-    return str(row.get("level", "AIMNet2"))
 
 
 def _fault(kind: str, row: Row) -> str | None:

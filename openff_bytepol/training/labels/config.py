@@ -71,6 +71,9 @@ class ContactConfig(Section):
 
     molecules: tuple[str, ...]
     """SMILES."""
+    files: tuple[str, ...] = ()
+    """Parquet files beside the configuration that hold contacts made before; they count like those
+    made now."""
     rounds: Annotated[int, Field(ge=1)] = 4
     """Each round pairs every molecule with itself and with a random other."""
     max_atoms: Annotated[int, Field(ge=2)] = 28

@@ -60,6 +60,7 @@ def write_table(
     schema: pa.Schema,
     path: Path,
     provenance: Mapping[str, str] | None = None,
+    **options: Any,
 ) -> None:
     """Write rows so that the file appears whole or not at all.
 
@@ -73,13 +74,15 @@ def write_table(
         Parquet file.
     provenance
         What `openff_bytepol.training.labels.provenance` returns; goes to the metadata.
+    **options
+        Of ``pyarrow.parquet.write_table``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     table = pa.Table.from_pylist(list(rows), schema=schema)
     if provenance:
         table = table.replace_schema_metadata(schema.metadata | as_metadata(provenance))
-    pq.write_table(table, partial, compression="zstd")
+    pq.write_table(table, partial, compression="zstd", **options)
     os.replace(partial, path)
 
 

@@ -69,7 +69,7 @@ class LabelConfig(_Section):
     contacts: ContactConfig | None = None
 
 
-Component = Literal["elst", "exch", "ind", "disp", "total"]
+Component = Literal["elst", "exch", "ind", "disp", "total", "dipole", "potential"]
 
 
 class DimerSource(_Section):
@@ -124,6 +124,10 @@ class TargetConfig(_Section):
     dimer_relative_scale: Positive = 0.1
     """Part of a component's size that is added to ``dimer_energy_scale``."""
     dimer_total_weight: Annotated[float, Field(ge=0.0)] = 2.0
+    dimer_slope_weight: Annotated[float, Field(ge=0.0)] = 0.0
+    """Of differences of totals along a line on which one molecule approaches the other."""
+    dimer_slope_scale: Positive = 1.0
+    """kcal/mol/Å"""
     electrostatics_exchange: Positive = 0.5
     """Electrostatics alone counts by exp(-exchange/this), kcal/mol."""
     dimer_energy_limit: Positive = 20.0
@@ -168,7 +172,8 @@ class TrainingConfig(_Section):
     labels: LabelConfig = LabelConfig()
     dimers: tuple[DimerSource, ...] = ()
     level_factors: dict[str, dict[Component, Positive]] = {}
-    """Level of theory → factors on components of dimers that bring it nearer to the totals'."""
+    """Level of theory → factors on components of dimers, dipoles and potentials that bring it
+    nearer to a better level."""
     split: SplitConfig = SplitConfig()
     targets: TargetConfig = TargetConfig()
     stages: tuple[StageConfig, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.nn.model import Model
-from openff_bytepol.training.config import Component, SplitConfig, TrainingConfig
+from openff_bytepol.training.config import SplitConfig, TrainingConfig
 from openff_bytepol.training.datasets.schemas import POTENTIALS, RESPONSES
 from openff_bytepol.training.labels.config import ContactConfig, DecompositionConfig
 from openff_bytepol.training.labels.contacts import SUBSET as CONTACTS
@@ -44,7 +44,7 @@ def load_dimers(config: TrainingConfig) -> Rows:
     contacts = config.labels.contacts
     rows += _labelled_dimers(config, "contacts", contacts)
     rows += _labelled_dimers(config, "decompositions", config.labels.decompositions)
-    rows = [_corrected(row, config.level_factors.get(row["level"], {})) for row in rows]
+    rows = [_corrected(row, config) for row in rows]
     rows = [row for row in rows if not _interaction(row) > config.targets.dimer_energy_limit]
     names = {s: canonical_smiles(s) for row in rows for s in (row["smiles_a"], row["smiles_b"])}
     split = config.split
@@ -83,8 +83,10 @@ def _weight(row: dict[str, Any], settings: ContactConfig | DecompositionConfig) 
     return settings.weight
 
 
-def _corrected(row: dict[str, Any], factors: Mapping[Component, float]) -> dict[str, Any]:
-    return row | {name: factor * row[name] for name, factor in factors.items()}
+def _corrected(row: dict[str, Any], config: TrainingConfig) -> dict[str, Any]:
+    """With the factors of the row's level on the quantities that it holds."""
+    factors = config.level_factors.get(row["level"], {})
+    return row | {name: factor * row[name] for name, factor in factors.items() if name in row}
 
 
 def _interaction(row: dict[str, Any]) -> float:
@@ -119,7 +121,7 @@ def load_potentials(config: TrainingConfig) -> Rows:
 
 def _labelled(config: TrainingConfig, kind: str, schema: pa.Schema) -> list[dict[str, Any]]:
     paths = sorted((config.labels_folder / kind).glob("*.parquet"))
-    return [row for path in paths for row in read_table(path, schema)]
+    return [_corrected(row, config) for path in paths for row in read_table(path, schema)]
 
 
 def _name(row: dict[str, Any]) -> str:

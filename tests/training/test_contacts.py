@@ -17,6 +17,7 @@ from openff_bytepol.training.labels.contacts import (
     SUBSET,
     Contact,
     choose_pairs,
+    displaced,
     label_contact,
     make_contacts,
     place,
@@ -94,6 +95,21 @@ def test_contacts_made_before_count_like_those_made_now(tmp_path: Path) -> None:
     assert find([]) == []
     with pytest.raises(DataError, match=r"missing\.parquet: no such data file"):
         find(["missing.parquet"])
+
+
+def test_displaced_pairs_differ_by_a_shift_of_one_molecule() -> None:
+    generator = np.random.default_rng(5)
+    first, second = generator.normal(size=(3, 3)), 4.0 + generator.normal(size=(5, 3))
+    contact = Contact(("O", "C"), (first, second), "7", True)
+    far = displaced(contact, 0.15)
+    assert far.coordinates[0] is first
+    assert far.from_liquid
+    assert far.name != contact.name
+    shifts = far.coordinates[1] - second
+    np.testing.assert_allclose(shifts, np.tile(shifts[0], (5, 1)), atol=1e-12)
+    assert np.linalg.norm(shifts[0]) == pytest.approx(0.15)
+    gaps = [np.linalg.norm(x.mean(0) - first.mean(0)) for x in (second, far.coordinates[1])]
+    assert gaps[1] - gaps[0] == pytest.approx(0.15), "along the line of the centres"
 
 
 def test_pairs_from_liquids_have_totals() -> None:

@@ -68,6 +68,24 @@ def test_components_of_a_level_are_corrected(tmp_path: Path) -> None:
     assert found["exch"] == row["exch"]
 
 
+def test_dipoles_and_potentials_of_a_level_are_corrected(tmp_path: Path) -> None:
+    common = {"subset": "x", "name": "O", "level": "good", "mapped_smiles": WATER}
+    common["coordinates"] = WATER_XYZ.ravel()
+    response = common | {"dipole": [0.1, 0.2, 0.0], "polarizability": np.eye(3).ravel()}
+    potential = common | {"points": [3.0, 0.0, 0.0], "potential": [2.0]}
+    write_table([response], RESPONSES, tmp_path / "labels" / "responses" / "chunk.parquet")
+    write_table([potential], POTENTIALS, tmp_path / "labels" / "potentials" / "chunk.parquet")
+    config = TrainingConfig(
+        name="x", reference_data="x", output=str(tmp_path), stages=(),
+        level_factors={"good": {"dipole": 0.9, "potential": 0.8, "disp": 0.7}},
+    )  # fmt: skip
+    (found,) = [row for split in load_responses(config).values() for row in split]
+    np.testing.assert_allclose(found["dipole"], [0.09, 0.18, 0.0])
+    np.testing.assert_allclose(found["polarizability"], np.eye(3).ravel())
+    (found,) = [row for split in load_potentials(config).values() for row in split]
+    np.testing.assert_allclose(found["potential"], [1.6])
+
+
 def test_contacts_for_training_are_seen_often(tmp_path: Path) -> None:
     contact = dimer_row(3.5) | {"subset": SUBSET}
     write_table([contact], DIMERS, tmp_path / "contacts" / "liquid-0000.parquet")

@@ -128,6 +128,26 @@ def test_dimer_loss_against_hand_values(model: Model, library: MoleculeLibrary) 
     assert losses["contact"][1].item() == pytest.approx(expected, rel=1e-4)
 
 
+def test_slopes_along_a_line_against_hand_values(model: Model, library: MoleculeLibrary) -> None:
+    config = CONFIG.model_copy(update={"dimer_slope_weight": 3.0, "dimer_slope_scale": 0.7})
+    turned = dimer_row(3.2)
+    turned["coordinates"] = turned["coordinates"].reshape(-1, 3)[:, [1, 0, 2]].ravel()
+    rows = [dimer_row(3.4), turned, dimer_row(3.1) | {"weight": 2.0}, dimer_row(4.6)]
+    batch = collate_dimers(rows, library)
+    assert batch.steps.tolist() == [[2], [0]], "others are turned or too far away"
+    torch.testing.assert_close(batch.lengths, torch.tensor([0.3]))
+    predicted = predict_dimers(model, batch)
+    (far, near), reference = predicted.total[1, [0, 2]].tolist(), [r["total"] for r in rows]
+    expected = 3.0 * huber((far - near - reference[0] + reference[2]) / 0.3 / 0.7)
+    assert dimer_losses(predicted, batch, config)["slopes"][1].item() == pytest.approx(
+        expected, rel=1e-3
+    )
+    unknown = collate_dimers([rows[0] | {"total": math.nan}, rows[2]], library)
+    losses = dimer_losses(predict_dimers(model, unknown), unknown, config)
+    assert losses["slopes"].eq(0).all()
+    assert "slopes" not in dimer_losses(predicted, batch, CONFIG)
+
+
 def test_missing_components_do_not_count(model: Model, library: MoleculeLibrary) -> None:
     only_total = dimer_row(3.1) | dict.fromkeys(("elst", "exch", "ind", "disp"), math.nan)
     batch = collate_dimers([only_total], library)
@@ -249,3 +269,21 @@ def test_batches_hold_few_pairs_of_molecules(model: Model, library: MoleculeLibr
     assert order != target.order("train", 2)
     changes = sum((a < 6) != (b < 6) for a, b in pairwise(order))
     assert changes <= 3, "blocks of four and two"
+
+
+def test_neighbours_on_a_line_stay_together(model: Model, library: MoleculeLibrary) -> None:
+    rows = []
+    for turn in range(4):
+        pair = [dimer_row(3.0 + 0.2 * turn), dimer_row(3.15 + 0.2 * turn)]
+        for row in pair:
+            row["coordinates"] = np.roll(row["coordinates"].reshape(-1, 3), turn, axis=1).ravel()
+            row["level"] = f"level {turn}"
+        rows += pair
+    rows += rows[:2]  # shown twice
+    target = DimerTarget({"train": rows, "validation": [], "test": []}, library, CONFIG)
+    order = target.order("train", 1)
+    assert sorted(order) == list(range(10))
+    assert all(
+        {a, b} == {a // 2 * 2, a // 2 * 2 + 1} for a, b in zip(order[::2], order[1::2], strict=True)
+    )
+    assert collate_dimers(rows, library).steps.shape == (2, 5)

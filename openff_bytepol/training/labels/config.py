@@ -85,6 +85,10 @@ class ContactConfig(Section):
     total: str | None = None
     """Functional and dispersion correction, such as ``b3lyp-d4``, by which pairs cut from
     liquids get a counterpoise-corrected total; about ten times the cost of first order."""
+    displacement: Annotated[float, Field(ge=0.0)] = 0.0
+    """Å; pairs with a total get a second one with the molecules so much further apart along the
+    line of their centres. The difference is the force between them, which decides the pressure
+    of a liquid. 0 for none."""
     n_conformers: Annotated[int, Field(ge=1)] = 3
     relaxation_steps: Count = 60
     weight: Positive = 1.0

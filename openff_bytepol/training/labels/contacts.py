@@ -209,7 +209,27 @@ def _liquid_contacts(
             if small and (gaps / sums).min() < settings.reach:
                 chosen += 1
                 names = (liquid.molecules[kinds[i]], liquid.molecules[kinds[j]])
-                yield Contact(names, (first, second), f"liquid {number}-{chosen}", True)
+                contact = Contact(names, (first, second), f"liquid {number}-{chosen}", True)
+                yield contact
+                if settings.displacement and settings.total is not None:
+                    yield displaced(contact, settings.displacement)
+
+
+def displaced(contact: Contact, distance: float) -> Contact:
+    """The contact with its second molecule further away along the line of the centres.
+
+    Parameters
+    ----------
+    contact
+        Two molecules.
+    distance
+        Å.
+    """
+    first, second = contact.coordinates
+    line = second.mean(0) - first.mean(0)
+    moved = second + distance * line / np.linalg.norm(line)
+    name = f"{contact.name} {distance:+g} Å"
+    return contact._replace(coordinates=(first, moved), name=name)
 
 
 def place(

@@ -10,6 +10,11 @@ the loss of a dimer is the sum of pseudo-Huber(r/s) over
 - dispersion;
 - the total against the benchmark total.
 
+Where two dimers of a batch differ by a shift of one molecule alone, as neighbours on a
+dissociation curve do, pseudo-Huber of the residual of their difference over their distance
+counts as well: totals that are right on average leave the pressure of a liquid open, which
+is made of forces.
+
 Components that the reference lacks are NaN and do not count. Where charges have limits,
 pseudo-Huber((|q| - limit)/charge_scale) of the atoms above theirs is added: without it a
 few sigma-hole dimers drive the charges of halomethanes to absurd values.
@@ -17,13 +22,16 @@ few sigma-hole dimers drive the charges of halomethanes to absurd values.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import pairwise
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from openff_bytepol.free_atoms import FREE_ATOMS
@@ -38,7 +46,14 @@ from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.base import robust, weighted_mean
 from openff_bytepol.training.targets.walls import wall_penalty
 
+FloatArray: TypeAlias = NDArray[np.float64]
+
 BLOCK: Final = 4
+SHORTEST_STEP: Final = 0.02
+LONGEST_STEP: Final = 0.5
+"""Between neighbours on a line, Å."""
+SAME_SHAPE: Final = 0.01
+"""Largest difference of coordinates of a molecule that is merely shifted, Å."""
 STEEP: Final = 60.0
 """Exchange (kcal/mol) at which the width of a contact's loss is twice that of a far one."""
 REFERENCES: Final = ("elst", "exch", "ind", "disp", "total")
@@ -74,6 +89,10 @@ class DimerBatch:
     reference: dict[str, Tensor]
     """`REFERENCES`, kcal/mol, (n_dimers,)."""
     weights: Tensor
+    steps: Tensor
+    """Pairs of dimers next to each other on a line, (2, n_steps)."""
+    lengths: Tensor
+    """Of the steps, Å, (n_steps,)."""
     names: tuple[str, ...]
 
 
@@ -116,13 +135,14 @@ class DimerTarget:
     def order(self, split: Split, seed: int) -> list[int]:
         """Shuffled in blocks of up to `BLOCK` geometries of one pair of molecules.
 
-        A batch then holds fewer distinct molecules, so the network has less to do.
+        A batch then holds fewer distinct molecules, so the network has less to do. Neighbours
+        on a line stay together.
         """
         generator = np.random.default_rng(seed)
-        blocks = []
-        for members in self._same_pair[split]:
-            mixed = generator.permutation(members)
-            blocks += [mixed[i : i + BLOCK].tolist() for i in range(0, len(mixed), BLOCK)]
+        blocks: list[list[int]] = []
+        for lines in self._same_pair[split]:
+            mixed = [item for i in generator.permutation(len(lines)) for item in lines[i]]
+            blocks += [mixed[i : i + BLOCK] for i in range(0, len(mixed), BLOCK)]
         return [item for i in generator.permutation(len(blocks)) for item in blocks[i]]
 
     def collate(self, split: Split, items: list[int], seed: int) -> DimerBatch:  # noqa: ARG002
@@ -143,6 +163,7 @@ class DimerTarget:
 
 def collate_dimers(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> DimerBatch:
     """Batch of dimers; every molecule must be in the library."""
+    steps = _steps(rows)
     molecules = [(library.index(r["smiles_a"]), library.index(r["smiles_b"])) for r in rows]
     distinct = sorted({m for pair in molecules for m in pair})
     sizes = [library.graphs[m].n_atoms for m in distinct]
@@ -163,6 +184,8 @@ def collate_dimers(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> 
             name: torch.tensor([r[name] for r in rows], dtype=torch.float32) for name in REFERENCES
         },
         weights=torch.tensor([r["weight"] for r in rows], dtype=torch.float32),
+        steps=torch.tensor([step[:2] for step in steps], dtype=torch.int64).reshape(-1, 2).T,
+        lengths=torch.tensor([step[2] for step in steps]),
         names=tuple(f"{r['subset']} {r['name']}" for r in rows),
     )
 
@@ -226,12 +249,64 @@ def dimer_losses(
         losses[name] = factors.get(name, 1.0) * weighted_mean(
             error * separated[name][known] if name in separated else error, batch.weights[known]
         )
+    if config.dimer_slope_weight:
+        losses["slopes"] = config.dimer_slope_weight * _slope_loss(predicted.total, batch, config)
     return losses
 
 
-def _by_pair(rows: Sequence[dict[str, Any]]) -> list[list[int]]:
-    """Items with the same two molecules, in the order in which pairs first occur."""
+def _slope_loss(totals: Tensor, batch: DimerBatch, config: TargetConfig) -> Tensor:
+    """Weighted mean pseudo-Huber of residuals of slopes, (n_members,)."""
+    residuals = totals - batch.reference["total"]
+    near, far = batch.steps
+    slopes = (residuals[:, far] - residuals[:, near]) / batch.lengths
+    known = ~slopes.isnan().any(0)
+    error = robust(slopes[:, known] / config.dimer_slope_scale)
+    return weighted_mean(error, batch.weights[near][known])
+
+
+def _by_pair(rows: Sequence[dict[str, Any]]) -> list[list[list[int]]]:
+    """Items with the same two molecules, in lines (`_lines`), as pairs first occur."""
     groups: dict[tuple[str, str], list[int]] = {}
     for item, row in enumerate(rows):
         groups.setdefault((row["smiles_a"], row["smiles_b"]), []).append(item)
-    return list(groups.values())
+    return [_lines([rows[i] for i in items], items) for items in groups.values()]
+
+
+def _lines(rows: Sequence[dict[str, Any]], items: Sequence[int]) -> list[list[int]]:
+    """Items in groups of rows that differ by a shift of one molecule alone, nearest first.
+
+    Copies of a row go to different groups.
+    """
+    groups: dict[tuple[Any, ...], list[tuple[float, int]]] = {}
+    shapes: dict[tuple[Any, ...], list[FloatArray]] = {}
+    copies: Counter[tuple[Any, ...]] = Counter()
+    for row, item in zip(rows, items, strict=True):
+        shift, first, second = _separation(row)
+        names = (row["level"], row["smiles_a"], row["smiles_b"], (first.round(2) + 0.0).tobytes())
+        known = shapes.setdefault(names, [])
+        same = [np.allclose(second, one, rtol=0.0, atol=SAME_SHAPE) for one in known]
+        if not any(same):
+            known.append(second)
+        line = (names, same.index(True) if any(same) else len(same))
+        place = (line, tuple(shift.round(2)))
+        groups.setdefault((line, copies[place]), []).append((float(np.linalg.norm(shift)), item))
+        copies[place] += 1
+    return [[item for _, item in sorted(group)] for group in groups.values()]
+
+
+def _steps(rows: Sequence[dict[str, Any]]) -> list[tuple[int, int, float]]:
+    """Neighbours on lines, and their distance, Å."""
+    found = []
+    for line in _lines(rows, range(len(rows))):
+        for near, far in pairwise(line):
+            length = np.linalg.norm(_separation(rows[far])[0] - _separation(rows[near])[0])
+            if SHORTEST_STEP < length < LONGEST_STEP:
+                found.append((near, far, float(length)))
+    return found
+
+
+def _separation(row: dict[str, Any]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Vector between the centres (3,), and both molecules about their own, Å."""
+    coordinates = np.asarray(row["coordinates"], dtype=np.float64).reshape(-1, 3)
+    first, second = np.split(coordinates, [row["smiles_a"].count(":")])
+    return second.mean(0) - first.mean(0), first - first.mean(0), second - second.mean(0)

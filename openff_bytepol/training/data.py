@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,9 @@ from openff_bytepol.training.targets.responses import ResponseTarget
 logger = logging.getLogger(__name__)
 Rows = dict[Split, list[dict[str, Any]]]
 
+MOST_COPIES: Final = 20
+"""Of a contact in an epoch, where `ContactConfig.shown` asks for more."""
+
 
 def load_dimers(config: TrainingConfig) -> Rows:
     """Dimers, split by monomer pair; labels of our own count as far as they are made."""
@@ -55,9 +58,20 @@ def load_dimers(config: TrainingConfig) -> Rows:
         split,
     )
     if contacts is not None:
-        often = [row for row in result["train"] if row["subset"] == CONTACTS]
-        result["train"] += often * (contacts.repeats - 1)
+        of_liquids = [row for row in result["train"] if row["subset"] == CONTACTS]
+        for row, copies in zip(of_liquids, _copies(of_liquids, contacts), strict=True):
+            result["train"] += [row] * (copies - 1)
     return result
+
+
+def _copies(rows: Sequence[dict[str, Any]], settings: ContactConfig) -> list[int]:
+    """How often an epoch shows each contact."""
+    pairs = [
+        None if math.isnan(row["total"]) else (row["smiles_a"], row["smiles_b"]) for row in rows
+    ]
+    counts = Counter(pairs)
+    often = {pair: math.ceil(settings.shown / n) for pair, n in counts.items() if pair is not None}
+    return [max(settings.repeats, min(often.get(pair, 1), MOST_COPIES)) for pair in pairs]
 
 
 def _labelled_dimers(

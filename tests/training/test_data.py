@@ -103,6 +103,30 @@ def test_contacts_for_training_are_seen_often(tmp_path: Path) -> None:
     assert subsets(0.99, "test") == [SUBSET, "toy"]
 
 
+def test_pairs_of_molecules_with_few_totals_are_repeated(tmp_path: Path) -> None:
+    contact = dimer_row(3.5) | {"subset": SUBSET}
+    other = contact | {"smiles_b": WATER, "coordinates": np.tile(WATER_XYZ, (2, 1)).ravel()}
+    other["coordinates"][9:] += 3.0
+    rows = [contact] * 4 + [other, contact | {"total": math.nan}]
+    write_table(rows, DIMERS, tmp_path / "contacts" / "liquid-0000.parquet")
+
+    def count(**settings: int) -> list[int]:
+        config = TrainingConfig(
+            name="x", reference_data="x", output=str(tmp_path), stages=(),
+            split=SplitConfig(pair_fraction=0.0),
+            labels=LabelConfig(contacts=ContactConfig(molecules=(), **settings)),
+        )  # fmt: skip
+        found = load_dimers(config)["train"]
+        water = sum(row["smiles_b"] == WATER for row in found)
+        without = sum(math.isnan(row["total"]) for row in found)
+        return [len(found) - water - without, water, without]
+
+    assert count() == [4, 1, 1]
+    assert count(shown=10) == [12, 10, 1]
+    assert count(shown=10, repeats=4) == [16, 10, 4]
+    assert count(shown=1000) == [80, 20, 1], "at most twenty times"
+
+
 def test_contacts_with_a_total_have_a_weight_of_their_own(tmp_path: Path) -> None:
     row = dimer_row(3.5) | {"subset": SUBSET}
     rows = [row, row | {"name": "first order", "total": math.nan}]

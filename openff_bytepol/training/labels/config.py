@@ -98,6 +98,9 @@ class ContactConfig(Section):
     repeats: Annotated[int, Field(ge=1)] = 1
     """How often an epoch shows each of them: few dimers among many are learned better if they
     are seen often than if they weigh much."""
+    shown: Count = 0
+    """How many contacts with totals of each pair of molecules an epoch shows at least, by
+    repeating each up to 20 times, so that liquids with costly labels are not forgotten."""
     liquids: tuple[LiquidConfig, ...] = ()
     """Liquids from which further pairs are cut."""
     model: str = "bytepol"

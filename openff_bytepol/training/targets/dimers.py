@@ -237,7 +237,7 @@ def dimer_losses(
         "electrostatics": reference["elst"].abs(),
         "induction": reference["ind"].abs() + exchange,
         "dispersion": reference["disp"].abs(),
-        "total": 0.3 * (exchange.nan_to_num() + total.abs()) + 2.0 * total.clamp(min=0.0),
+        "total": 0.3 * (exchange.nan_to_num() + total.abs()) + 0.5 * total.clamp(min=0.0),
     }
     factors = {"total": config.dimer_total_weight}
     separated = {"electrostatics": torch.exp(-exchange / config.electrostatics_exchange)}

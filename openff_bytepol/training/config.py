@@ -128,6 +128,13 @@ class TargetConfig(_Section):
     """Of differences of totals along a line on which one molecule approaches the other."""
     dimer_slope_scale: Positive = 1.0
     """kcal/mol/Å"""
+    dimer_mean_weight: Annotated[float, Field(ge=0.0)] = 0.0
+    """Of the mean residuals, over the dimers of a batch with the same two molecules, of totals
+    and slopes along such lines."""
+    dimer_mean_scale: Positive = 0.1
+    """Of totals, kcal/mol."""
+    dimer_mean_slope_scale: Positive = 0.3
+    """Of slopes, kcal/mol/Å."""
     electrostatics_exchange: Positive = 0.5
     """Electrostatics alone counts by exp(-exchange/this), kcal/mol."""
     dimer_energy_limit: Positive = 20.0

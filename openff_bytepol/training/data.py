@@ -16,7 +16,6 @@ from openff_bytepol.nn.model import Model
 from openff_bytepol.training.config import SplitConfig, TrainingConfig
 from openff_bytepol.training.datasets.schemas import POTENTIALS, RESPONSES
 from openff_bytepol.training.labels.config import ContactConfig, DecompositionConfig
-from openff_bytepol.training.labels.contacts import SUBSET as CONTACTS
 from openff_bytepol.training.labels.dimers import import_dimers
 from openff_bytepol.training.labels.ions import make_ion_curves
 from openff_bytepol.training.labels.schema import MOLECULES, read_table
@@ -24,7 +23,7 @@ from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.splits import Split, assign, in_share, pair_key, scaffold_key
 from openff_bytepol.training.targets.base import Target
-from openff_bytepol.training.targets.dimers import DIMERS, DimerTarget
+from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS, DimerTarget
 from openff_bytepol.training.targets.monomers import MonomerTarget
 from openff_bytepol.training.targets.potentials import PotentialTarget
 from openff_bytepol.training.targets.priors import PriorTarget

@@ -14,7 +14,6 @@ from openff_bytepol.training.config import LabelConfig, TrainingConfig, load_con
 from openff_bytepol.training.data import load_dimers
 from openff_bytepol.training.labels.config import ContactConfig
 from openff_bytepol.training.labels.contacts import (
-    SUBSET,
     Contact,
     choose_pairs,
     displaced,
@@ -24,7 +23,7 @@ from openff_bytepol.training.labels.contacts import (
 )
 from openff_bytepol.training.labels.provenance import read_provenance
 from openff_bytepol.training.labels.schema import read_table, write_table
-from openff_bytepol.training.targets.dimers import DIMERS
+from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS
 from tests.training.conftest import dimer_row
 
 
@@ -66,7 +65,7 @@ def test_labels_are_made_once(tmp_path: Path) -> None:
     )  # fmt: skip
     paths = make_contacts(config)
     (row,) = read_table(paths[0], DIMERS)
-    assert row["subset"] == SUBSET
+    assert row["subset"] == CONTACTS
     assert row["exch"] > 0
     assert np.isnan(row["total"])
     assert row["level"] == contacts.level.name == read_provenance(paths[0])["level"]
@@ -75,7 +74,7 @@ def test_labels_are_made_once(tmp_path: Path) -> None:
 
 
 def test_contacts_made_before_count_like_those_made_now(tmp_path: Path) -> None:
-    contact = dimer_row(3.5) | {"subset": SUBSET}
+    contact = dimer_row(3.5) | {"subset": CONTACTS}
     write_table([contact], DIMERS, tmp_path / "before" / "contacts.parquet")
     path = tmp_path / "train.yaml"
 

@@ -27,10 +27,9 @@ from openff_bytepol.training.data import (
 )
 from openff_bytepol.training.datasets.schemas import POTENTIALS, RESPONSES
 from openff_bytepol.training.labels.config import ContactConfig
-from openff_bytepol.training.labels.contacts import SUBSET
 from openff_bytepol.training.labels.schema import MOLECULES, write_table
 from openff_bytepol.training.splits import Split
-from openff_bytepol.training.targets.dimers import DIMERS
+from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS
 from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ, dimer_row, molecule_row
 from tests.training.test_potentials import potential_row
 from tests.training.test_responses import response_row
@@ -87,7 +86,7 @@ def test_dipoles_and_potentials_of_a_level_are_corrected(tmp_path: Path) -> None
 
 
 def test_contacts_for_training_are_seen_often(tmp_path: Path) -> None:
-    contact = dimer_row(3.5) | {"subset": SUBSET}
+    contact = dimer_row(3.5) | {"subset": CONTACTS}
     write_table([contact], DIMERS, tmp_path / "contacts" / "liquid-0000.parquet")
     write_table([dimer_row(4.0)], DIMERS, tmp_path / "decompositions" / "Li-water.parquet")
 
@@ -99,12 +98,12 @@ def test_contacts_for_training_are_seen_often(tmp_path: Path) -> None:
         )  # fmt: skip
         return sorted(row["subset"] for row in load_dimers(config)[split])
 
-    assert subsets(0.0, "train") == [*[SUBSET] * 3, "toy"]
-    assert subsets(0.99, "test") == [SUBSET, "toy"]
+    assert subsets(0.0, "train") == [*[CONTACTS] * 3, "toy"]
+    assert subsets(0.99, "test") == [CONTACTS, "toy"]
 
 
 def test_pairs_of_molecules_with_few_totals_are_repeated(tmp_path: Path) -> None:
-    contact = dimer_row(3.5) | {"subset": SUBSET}
+    contact = dimer_row(3.5) | {"subset": CONTACTS}
     other = contact | {"smiles_b": WATER, "coordinates": np.tile(WATER_XYZ, (2, 1)).ravel()}
     other["coordinates"][9:] += 3.0
     rows = [contact] * 4 + [other, contact | {"total": math.nan}]
@@ -128,7 +127,7 @@ def test_pairs_of_molecules_with_few_totals_are_repeated(tmp_path: Path) -> None
 
 
 def test_contacts_with_a_total_have_a_weight_of_their_own(tmp_path: Path) -> None:
-    row = dimer_row(3.5) | {"subset": SUBSET}
+    row = dimer_row(3.5) | {"subset": CONTACTS}
     rows = [row, row | {"name": "first order", "total": math.nan}]
     write_table(rows, DIMERS, tmp_path / "contacts" / "liquid-0000.parquet")
 

@@ -34,11 +34,10 @@ from openff_bytepol.training.labels.provenance import provenance
 from openff_bytepol.training.labels.rigid import RigidMolecule, rigid_molecule
 from openff_bytepol.training.labels.schema import write_table
 from openff_bytepol.training.start import named_model
-from openff_bytepol.training.targets.dimers import DIMERS
+from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS
 
 logger = logging.getLogger(__name__)
 
-SUBSET = "liquid contacts"
 _FAR = 30.0
 _STEP = 0.02
 """Å; the approach starts at the one and goes on by the other."""
@@ -142,7 +141,7 @@ def label_contact(contact: Contact, settings: ContactConfig) -> dict[str, Any]:
     level = settings.total_level if contact.from_liquid else None
     smiles_a, smiles_b = (_rigid(smiles, settings).mapped_smiles for smiles in contact.smiles)
     return {
-        "subset": SUBSET,
+        "subset": CONTACTS,
         "name": f"{' '.join(contact.smiles)} {contact.name}",
         "level": settings.level.name,
         "smiles_a": smiles_a,

@@ -10,10 +10,10 @@ the loss of a dimer is the sum of pseudo-Huber(r/s) over
 - dispersion;
 - the total against the benchmark total.
 
-Where two dimers of a batch differ by a shift of one molecule alone, as neighbours on a
-dissociation curve do, pseudo-Huber of the residual of their difference over their distance
-counts as well: totals that are right on average leave the pressure of a liquid open, which
-is made of forces.
+Where two contacts from a liquid differ by a shift of one molecule alone, pseudo-Huber of the
+residual of their difference over their distance counts as well, and so do the means of these
+residuals and of those of the totals over all such contacts of the same two molecules: totals
+that are right on average leave the pressure of a liquid open, which is made of forces.
 
 Components that the reference lacks are NaN and do not count. Where charges have limits,
 pseudo-Huber((|q| - limit)/charge_scale) of the atoms above theirs is added: without it a
@@ -48,7 +48,10 @@ from openff_bytepol.training.targets.walls import wall_penalty
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
-BLOCK: Final = 4
+CONTACTS: Final = "liquid contacts"
+"""Subset of the dimers that are a sample of how molecules meet in a liquid."""
+BLOCK: Final = 8
+"""Dimers of the same two molecules that a batch takes together, if there are as many."""
 SHORTEST_STEP: Final = 0.02
 LONGEST_STEP: Final = 0.5
 """Between neighbours on a line, Å."""
@@ -90,9 +93,11 @@ class DimerBatch:
     """`REFERENCES`, kcal/mol, (n_dimers,)."""
     weights: Tensor
     steps: Tensor
-    """Pairs of dimers next to each other on a line, (2, n_steps)."""
+    """Pairs of contacts next to each other on a line, (2, n_steps)."""
     lengths: Tensor
     """Of the steps, Å, (n_steps,)."""
+    kinds: Tensor
+    """Number of each dimer's pair of molecules, below the number of dimers; (n_dimers,)."""
     names: tuple[str, ...]
 
 
@@ -186,6 +191,7 @@ def collate_dimers(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> 
         weights=torch.tensor([r["weight"] for r in rows], dtype=torch.float32),
         steps=torch.tensor([step[:2] for step in steps], dtype=torch.int64).reshape(-1, 2).T,
         lengths=torch.tensor([step[2] for step in steps]),
+        kinds=torch.tensor([molecules.index(pair) for pair in molecules]),
         names=tuple(f"{r['subset']} {r['name']}" for r in rows),
     )
 
@@ -249,19 +255,34 @@ def dimer_losses(
         losses[name] = factors.get(name, 1.0) * weighted_mean(
             error * separated[name][known] if name in separated else error, batch.weights[known]
         )
-    if config.dimer_slope_weight:
-        losses["slopes"] = config.dimer_slope_weight * _slope_loss(predicted.total, batch, config)
+    if config.dimer_slope_weight or config.dimer_mean_weight:
+        losses |= _line_losses(predicted.total - total, batch, config)
     return losses
 
 
-def _slope_loss(totals: Tensor, batch: DimerBatch, config: TargetConfig) -> Tensor:
-    """Weighted mean pseudo-Huber of residuals of slopes, (n_members,)."""
-    residuals = totals - batch.reference["total"]
-    near, far = batch.steps
-    slopes = (residuals[:, far] - residuals[:, near]) / batch.lengths
-    known = ~slopes.isnan().any(0)
-    error = robust(slopes[:, known] / config.dimer_slope_scale)
-    return weighted_mean(error, batch.weights[near][known])
+def _line_losses(residuals: Tensor, batch: DimerBatch, config: TargetConfig) -> dict[str, Tensor]:
+    """Losses of slopes, and of means over steps of the same two molecules, (n_members,)."""
+    known = ~residuals[:, batch.steps].isnan().any(0).any(0)
+    near, far = batch.steps[:, known]
+    slopes = (residuals[:, far] - residuals[:, near]) / batch.lengths[known]
+    weights, groups = batch.weights[near], batch.kinds[near]
+    single = robust(slopes / config.dimer_slope_scale)
+    sums = weights.new_zeros(len(batch.weights)).index_add(0, groups, weights)
+    means = sum(
+        robust(
+            values.new_zeros(len(values), len(sums)).index_add(1, groups, values * weights)
+            / sums.clamp(min=1e-12)
+            / scale
+        )
+        for values, scale in (
+            (residuals[:, near], config.dimer_mean_scale),
+            (slopes, config.dimer_mean_slope_scale),
+        )
+    )
+    return {
+        "slopes": config.dimer_slope_weight * weighted_mean(single, weights),
+        "means": config.dimer_mean_weight * weighted_mean(means, sums),
+    }
 
 
 def _by_pair(rows: Sequence[dict[str, Any]]) -> list[list[list[int]]]:
@@ -295,9 +316,10 @@ def _lines(rows: Sequence[dict[str, Any]], items: Sequence[int]) -> list[list[in
 
 
 def _steps(rows: Sequence[dict[str, Any]]) -> list[tuple[int, int, float]]:
-    """Neighbours on lines, and their distance, Å."""
+    """Contacts of liquids that are neighbours on lines, and their distance, Å."""
+    contacts = [i for i, row in enumerate(rows) if row["subset"] == CONTACTS]
     found = []
-    for line in _lines(rows, range(len(rows))):
+    for line in _lines([rows[i] for i in contacts], contacts):
         for near, far in pairwise(line):
             length = np.linalg.norm(_separation(rows[far])[0] - _separation(rows[near])[0])
             if SHORTEST_STEP < length < LONGEST_STEP:

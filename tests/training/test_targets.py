@@ -300,7 +300,7 @@ def test_batches_hold_few_pairs_of_molecules(model: Model, library: MoleculeLibr
     assert sorted(order) == list(range(12))
     assert order != target.order("train", 2)
     changes = sum((a < 6) != (b < 6) for a, b in pairwise(order))
-    assert changes == 1, "blocks of up to eight"
+    assert changes <= 3, "blocks of four and two"
 
 
 def test_neighbours_on_a_line_stay_together(model: Model, library: MoleculeLibrary) -> None:

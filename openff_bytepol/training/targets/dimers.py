@@ -140,7 +140,7 @@ class DimerTarget:
         return self._rows[split]
 
     def order(self, split: Split, seed: int) -> list[int]:
-        """Shuffled in blocks of up to `BLOCK` (`CONTACT_BLOCK`) geometries of one pair of molecules.
+        """Shuffled in blocks of `BLOCK` or `CONTACT_BLOCK` geometries of one pair of molecules.
 
         A batch then holds fewer distinct molecules, so the network has less to do. Neighbours
         on a line stay together.

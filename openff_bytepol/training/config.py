@@ -21,7 +21,7 @@ from openff_bytepol.training.labels.config import (
 
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=0)]
-TargetName = Literal["priors", "dimers", "monomers", "responses", "potentials"]
+TargetName = Literal["priors", "dimers", "contacts", "monomers", "responses", "potentials"]
 DATA_VARIABLE = "BYTEPOL_REFERENCE_DATA"
 
 
@@ -91,6 +91,9 @@ class SplitConfig(_Section):
     scaffold_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     train_share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     """Part of the groups for training that is used; smaller shares lie within larger ones."""
+    trained: tuple[str, ...] = ()
+    """SMILES of molecules whose pairs with themselves are never held out: liquids that must be
+    right rather than assessed."""
     seed: int = 1
 
 
@@ -129,7 +132,7 @@ class TargetConfig(_Section):
     dimer_slope_scale: Positive = 1.0
     """kcal/mol/Å"""
     dimer_mean_weight: Annotated[float, Field(ge=0.0)] = 0.0
-    """Of the mean residuals, over the dimers of a batch with the same two molecules, of totals
+    """Of the mean residuals, over the contacts of a batch with the same two molecules, of totals
     and slopes along such lines."""
     dimer_mean_scale: Positive = 0.1
     """Of totals, kcal/mol."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -55,12 +55,23 @@ def load_dimers(config: TrainingConfig) -> Rows:
         lambda row: pair_key(names[row["smiles_a"]], names[row["smiles_b"]]),
         split.pair_fraction,
         split,
+        trained={pair_key(name, name) for name in map(canonical_smiles, split.trained)},
     )
     if contacts is not None:
         of_liquids = [row for row in result["train"] if row["subset"] == CONTACTS]
         for row, copies in zip(of_liquids, _copies(of_liquids, contacts), strict=True):
             result["train"] += [row] * (copies - 1)
     return result
+
+
+def _apart(dimers: Rows) -> tuple[Rows, Rows]:
+    """Contacts from liquids, and all other dimers."""
+    contacts: Rows = {}
+    others: Rows = {}
+    for split, rows in dimers.items():
+        contacts[split] = [row for row in rows if row["subset"] == CONTACTS]
+        others[split] = [row for row in rows if row["subset"] != CONTACTS]
+    return contacts, others
 
 
 def _copies(rows: Sequence[dict[str, Any]], settings: ContactConfig) -> list[int]:
@@ -184,11 +195,12 @@ def _split(
     key: Callable[[dict[str, Any]], str],
     fraction: float,
     settings: SplitConfig,
+    trained: Collection[str] = (),
 ) -> Rows:
     result: Rows = {"train": [], "validation": [], "test": []}
     for row in rows:
         group = key(row)
-        part = assign(group, fraction, settings.seed)
+        part = "train" if group in trained else assign(group, fraction, settings.seed)
         if part != "train" or in_share(group, settings.train_share, settings.seed):
             result[part].append(row)
     return result
@@ -197,6 +209,7 @@ def _split(
 def make_targets(config: TrainingConfig, model: Model) -> dict[str, Target]:
     """The targets that some stage uses, with their data featurized.
 
+    Contacts from liquids are among the dimers, or a target of their own if a stage asks for it.
     AIMNet2's dipoles do not count beside those of quantum chemistry if every stage with
     ``monomers`` also has ``responses``.
 
@@ -209,10 +222,14 @@ def make_targets(config: TrainingConfig, model: Model) -> dict[str, Target]:
     used = {name for of_stage in weights for name in of_stage}
     library = MoleculeLibrary(model.build_graph, model.config.settings)
     targets: dict[str, Target] = {}
-    if "dimers" in used:
+    if used & {"dimers", "contacts"}:
         dimers = load_dimers(config)
         library.add(row[f"smiles_{side}"] for r in dimers.values() for row in r for side in "ab")
-        targets["dimers"] = DimerTarget(dimers, library, config.targets)
+        if "contacts" in used:
+            contacts, dimers = _apart(dimers)
+            targets["contacts"] = DimerTarget(contacts, library, config.targets)
+        if "dimers" in used:
+            targets["dimers"] = DimerTarget(dimers, library, config.targets)
     if used & {"priors", "monomers", "responses"}:
         molecules = load_molecules(config)
         library.add(row["mapped_smiles"] for rows in molecules.values() for row in rows)

@@ -67,9 +67,9 @@ def write_report(
         },
     }
     pictures = _loss_pictures(folder)
-    dimers = targets.get("dimers")
-    if isinstance(dimers, DimerTarget) and dimers.size("test"):
-        errors = evaluate_dimers(model, dimers.rows("test"))
+    dimers = [target for target in targets.values() if isinstance(target, DimerTarget)]
+    if rows := [row for target in dimers for row in target.rows("test")]:
+        errors = evaluate_dimers(model, rows)
         report["dimers"] = _dimer_summary(errors)
         pictures += _dimer_pictures(errors, report["dimers"], folder)
     potentials = targets.get("potentials")

@@ -30,8 +30,10 @@ from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.base import Target
 
 LinAlgError: type[RuntimeError] = torch.linalg.LinAlgError  # type: ignore[attr-defined]
-DEFAULT_BATCH = {"priors": 32, "dimers": 64, "monomers": 12, "responses": 16, "potentials": 12}
-SEED_ORDER = ("dimers", "monomers", "priors", "responses", "potentials")
+DEFAULT_BATCH = {
+    "priors": 32, "dimers": 64, "contacts": 256, "monomers": 12, "responses": 16, "potentials": 12,
+}  # fmt: skip
+SEED_ORDER = ("dimers", "monomers", "priors", "responses", "potentials", "contacts")
 """A new target goes to the end: a place decides which batches a seed gives."""
 WARM_UP = 100
 FINAL_RATE = 0.02

@@ -102,6 +102,39 @@ def test_contacts_for_training_are_seen_often(tmp_path: Path) -> None:
     assert subsets(0.99, "test") == [CONTACTS, "toy"]
 
 
+def test_liquids_that_must_be_right_are_not_held_out(tmp_path: Path) -> None:
+    water = dimer_row(3.5) | {"smiles_b": WATER, "coordinates": np.tile(WATER_XYZ, (2, 1)).ravel()}
+    water["coordinates"][9:] += 3.0
+    write_table([dimer_row(3.5), water], DIMERS, tmp_path / "contacts" / "liquid-0000.parquet")
+    config = TrainingConfig(
+        name="x", reference_data="x", output=str(tmp_path), stages=(),
+        split=SplitConfig(pair_fraction=0.99, trained=("[H]O[H]",)),
+    )  # fmt: skip
+    found = load_dimers(config)
+    assert [row["smiles_b"] for row in found["train"]] == [WATER]
+    assert [row["smiles_b"] for row in found["test"]] == [METHANE]
+
+
+def test_contacts_are_a_target_of_their_own_where_asked_for(tmp_path: Path) -> None:
+    contact = dimer_row(3.5) | {"subset": CONTACTS}
+    write_table([contact, dimer_row(3.6)], DIMERS, tmp_path / "contacts" / "liquid-0000.parquet")
+    model = Model(seed=1)
+
+    def sizes(*names: str) -> dict[str, int]:
+        stage = StageConfig(
+            name="s", weights=dict.fromkeys(names, 1.0), epochs=1, learning_rate=1e-3
+        )
+        config = TrainingConfig(
+            name="x", reference_data="x", output=str(tmp_path), stages=(stage,),
+            split=SplitConfig(pair_fraction=0.0),
+        )  # fmt: skip
+        return {name: target.size("train") for name, target in make_targets(config, model).items()}
+
+    assert sizes("dimers") == {"dimers": 2}
+    assert sizes("dimers", "contacts") == {"dimers": 1, "contacts": 1}
+    assert sizes("contacts") == {"contacts": 1}
+
+
 def test_pairs_of_molecules_with_few_totals_are_repeated(tmp_path: Path) -> None:
     contact = dimer_row(3.5) | {"subset": CONTACTS}
     other = contact | {"smiles_b": WATER, "coordinates": np.tile(WATER_XYZ, (2, 1)).ravel()}

@@ -51,9 +51,6 @@ FloatArray: TypeAlias = NDArray[np.float64]
 CONTACTS: Final = "liquid contacts"
 """Subset of the dimers that are a sample of how molecules meet in a liquid."""
 BLOCK: Final = 4
-CONTACT_BLOCK: Final = 32
-"""Dimers of the same two molecules that a batch takes together; more for contacts, whose means
-count."""
 SHORTEST_STEP: Final = 0.02
 LONGEST_STEP: Final = 0.5
 """Between neighbours on a line, Å."""
@@ -104,7 +101,7 @@ class DimerBatch:
 
 
 class DimerTarget:
-    """Dimers with reference components.
+    """Dimers with reference components; also the target ``contacts``, of contacts alone.
 
     Parameters
     ----------
@@ -140,7 +137,7 @@ class DimerTarget:
         return self._rows[split]
 
     def order(self, split: Split, seed: int) -> list[int]:
-        """Shuffled in blocks of `BLOCK` or `CONTACT_BLOCK` geometries of one pair of molecules.
+        """Shuffled in blocks of up to `BLOCK` geometries of one pair of molecules.
 
         A batch then holds fewer distinct molecules, so the network has less to do. Neighbours
         on a line stay together.
@@ -149,9 +146,7 @@ class DimerTarget:
         blocks: list[list[int]] = []
         for lines in self._same_pair[split]:
             mixed = [item for i in generator.permutation(len(lines)) for item in lines[i]]
-            contact = self._rows[split][mixed[0]]["subset"] == CONTACTS
-            size = CONTACT_BLOCK if contact else BLOCK
-            blocks += [mixed[i : i + size] for i in range(0, len(mixed), size)]
+            blocks += [mixed[i : i + BLOCK] for i in range(0, len(mixed), BLOCK)]
         return [item for i in generator.permutation(len(blocks)) for item in blocks[i]]
 
     def collate(self, split: Split, items: list[int], seed: int) -> DimerBatch:  # noqa: ARG002
@@ -285,16 +280,15 @@ def _line_losses(residuals: Tensor, batch: DimerBatch, config: TargetConfig) -> 
     )
     return {
         "slopes": config.dimer_slope_weight * weighted_mean(single, weights),
-        "means": config.dimer_mean_weight * weighted_mean(means, sums),
+        "means": config.dimer_mean_weight * weighted_mean(means, (sums > 0.0).to(sums.dtype)),
     }
 
 
 def _by_pair(rows: Sequence[dict[str, Any]]) -> list[list[list[int]]]:
-    """Items with the same two molecules, contacts apart, in lines, as pairs first occur."""
-    groups: dict[tuple[str, str, bool], list[int]] = {}
+    """Items with the same two molecules, in lines (`_lines`), as pairs first occur."""
+    groups: dict[tuple[str, str], list[int]] = {}
     for item, row in enumerate(rows):
-        kind = (row["smiles_a"], row["smiles_b"], row["subset"] == CONTACTS)
-        groups.setdefault(kind, []).append(item)
+        groups.setdefault((row["smiles_a"], row["smiles_b"]), []).append(item)
     return [_lines([rows[i] for i in items], items) for items in groups.values()]
 
 

@@ -76,12 +76,10 @@ def _apart(dimers: Rows) -> tuple[Rows, Rows]:
 
 def _copies(rows: Sequence[dict[str, Any]], settings: ContactConfig) -> list[int]:
     """How often an epoch shows each contact."""
-    pairs = [
-        None if math.isnan(row["total"]) else (row["smiles_a"], row["smiles_b"]) for row in rows
-    ]
+    pairs = [(row["smiles_a"], row["smiles_b"], math.isnan(row["total"])) for row in rows]
     counts = Counter(pairs)
-    often = {pair: math.ceil(settings.shown / n) for pair, n in counts.items() if pair is not None}
-    return [max(settings.repeats, min(often.get(pair, 1), MOST_COPIES)) for pair in pairs]
+    wanted = [0 if pair[2] else math.ceil(settings.shown / counts[pair]) for pair in pairs]
+    return [max(settings.repeats, min(often, MOST_COPIES)) for often in wanted]
 
 
 def _labelled_dimers(

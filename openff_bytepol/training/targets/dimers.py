@@ -267,20 +267,15 @@ def _line_losses(residuals: Tensor, batch: DimerBatch, config: TargetConfig) -> 
     weights, groups = batch.weights[near], batch.kinds[near]
     single = robust(slopes / config.dimer_slope_scale)
     sums = weights.new_zeros(len(batch.weights)).index_add(0, groups, weights)
-    means = sum(
-        robust(
-            values.new_zeros(len(values), len(sums)).index_add(1, groups, values * weights)
-            / sums.clamp(min=1e-12)
-            / scale
-        )
-        for values, scale in (
-            (residuals[:, near], config.dimer_mean_scale),
-            (slopes, config.dimer_mean_slope_scale),
-        )
+    scaled = torch.stack(
+        [residuals[:, near] / config.dimer_mean_scale, slopes / config.dimer_mean_slope_scale]
     )
+    totals = scaled.new_zeros(*scaled.shape[:-1], len(sums)).index_add(2, groups, scaled * weights)
+    means = robust(totals / sums.clamp(min=1e-12)).sum(0)
+    met = (sums > 0.0).to(sums.dtype)
     return {
         "slopes": config.dimer_slope_weight * weighted_mean(single, weights),
-        "means": config.dimer_mean_weight * weighted_mean(means, (sums > 0.0).to(sums.dtype)),
+        "means": config.dimer_mean_weight * weighted_mean(means, met),
     }
 
 

@@ -132,8 +132,8 @@ class TargetConfig(_Section):
     dimer_slope_scale: Positive = 1.0
     """kcal/mol/Å"""
     dimer_mean_weight: Annotated[float, Field(ge=0.0)] = 0.0
-    """Of the mean residuals, over the contacts of a batch with the same two molecules, of totals
-    and slopes along such lines."""
+    """Of the mean residuals of totals and slopes over a batch's contacts of the same two
+    molecules."""
     dimer_mean_scale: Positive = 0.1
     """Of totals, kcal/mol."""
     dimer_mean_slope_scale: Positive = 0.3

@@ -12,8 +12,8 @@ the loss of a dimer is the sum of pseudo-Huber(r/s) over
 
 Where two contacts from a liquid differ by a shift of one molecule alone, pseudo-Huber of the
 residual of their difference over their distance counts as well, and so do the means of these
-residuals and of those of the totals over all such contacts of the same two molecules: totals
-that are right on average leave the pressure of a liquid open, which is made of forces.
+residuals, and of those of the totals of contacts, over contacts of the same two molecules:
+totals that are right on average leave the pressure of a liquid open, which is made of forces.
 
 Components that the reference lacks are NaN and do not count. Where charges have limits,
 pseudo-Huber((|q| - limit)/charge_scale) of the atoms above theirs is added: without it a
@@ -97,6 +97,8 @@ class DimerBatch:
     """Of the steps, Å, (n_steps,)."""
     kinds: Tensor
     """Number of each dimer's pair of molecules, below the number of dimers; (n_dimers,)."""
+    contacts: Tensor
+    """Which dimers are contacts from liquids; (n_dimers,)."""
     names: tuple[str, ...]
 
 
@@ -191,6 +193,7 @@ def collate_dimers(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> 
         steps=torch.tensor([step[:2] for step in steps], dtype=torch.int64).reshape(-1, 2).T,
         lengths=torch.tensor([step[2] for step in steps]),
         kinds=torch.tensor([molecules.index(pair) for pair in molecules]),
+        contacts=torch.tensor([row["subset"] == CONTACTS for row in rows]),
         names=tuple(f"{r['subset']} {r['name']}" for r in rows),
     )
 
@@ -260,23 +263,39 @@ def dimer_losses(
 
 
 def _line_losses(residuals: Tensor, batch: DimerBatch, config: TargetConfig) -> dict[str, Tensor]:
-    """Losses of slopes, and of means over steps of the same two molecules, (n_members,)."""
-    known = ~residuals[:, batch.steps].isnan().any(0).any(0)
-    near, far = batch.steps[:, known]
-    slopes = (residuals[:, far] - residuals[:, near]) / batch.lengths[known]
-    weights, groups = batch.weights[near], batch.kinds[near]
+    """Losses of slopes, and of means over contacts of the same two molecules, (n_members,)."""
+    known = batch.contacts & ~residuals.isnan().any(0)
+    both = known[batch.steps].all(0)
+    near, far = batch.steps[:, both]
+    slopes = (residuals[:, far] - residuals[:, near]) / batch.lengths[both]
+    means = _mean_loss(residuals[:, known], config.dimer_mean_scale, batch, known)
+    means = means + _mean_loss(slopes, config.dimer_mean_slope_scale, batch, near)
     single = robust(slopes / config.dimer_slope_scale)
-    sums = weights.new_zeros(len(batch.weights)).index_add(0, groups, weights)
-    scaled = torch.stack(
-        [residuals[:, near] / config.dimer_mean_scale, slopes / config.dimer_mean_slope_scale]
-    )
-    totals = scaled.new_zeros(*scaled.shape[:-1], len(sums)).index_add(2, groups, scaled * weights)
-    means = robust(totals / sums.clamp(min=1e-12)).sum(0)
-    met = (sums > 0.0).to(sums.dtype)
     return {
-        "slopes": config.dimer_slope_weight * weighted_mean(single, weights),
-        "means": config.dimer_mean_weight * weighted_mean(means, met),
+        "slopes": config.dimer_slope_weight * weighted_mean(single, batch.weights[near]),
+        "means": config.dimer_mean_weight * means,
     }
+
+
+def _mean_loss(values: Tensor, scale: float, batch: DimerBatch, chosen: Tensor) -> Tensor:
+    """Pseudo-Huber of means over the same two molecules, averaged over these, (n_members,).
+
+    Parameters
+    ----------
+    values
+        Of the chosen dimers, (n_members, n).
+    scale
+        In the same unit.
+    batch
+        Dimers.
+    chosen
+        Their rows in the batch, or a mask of them.
+    """
+    groups, weights = batch.kinds[chosen], batch.weights[chosen]
+    sums = weights.new_zeros(len(batch.weights)).index_add(0, groups, weights)
+    totals = values.new_zeros(len(values), len(sums)).index_add(1, groups, values * weights)
+    means = totals / sums.clamp(min=1e-12)
+    return weighted_mean(robust(means / scale), (sums > 0.0).to(sums.dtype))
 
 
 def _by_pair(rows: Sequence[dict[str, Any]]) -> list[list[list[int]]]:

@@ -141,8 +141,8 @@ class DimerTarget:
     def order(self, split: Split, seed: int) -> list[int]:
         """Shuffled in blocks of up to `BLOCK` geometries of one pair of molecules.
 
-        A batch then holds fewer distinct molecules, so the network has less to do. Neighbours
-        on a line stay together.
+        A batch then holds fewer distinct molecules, so the network has less to do. Contacts that
+        are neighbours on a line stay together.
         """
         generator = np.random.default_rng(seed)
         blocks: list[list[int]] = []
@@ -171,6 +171,7 @@ def collate_dimers(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> 
     """Batch of dimers; every molecule must be in the library."""
     steps = _steps(rows)
     molecules = [(library.index(r["smiles_a"]), library.index(r["smiles_b"])) for r in rows]
+    numbers = {pair: number for number, pair in enumerate(dict.fromkeys(molecules))}
     distinct = sorted({m for pair in molecules for m in pair})
     sizes = [library.graphs[m].n_atoms for m in distinct]
     starts = dict(zip(distinct, torch.tensor([0, *sizes]).cumsum(0).tolist(), strict=False))
@@ -192,7 +193,7 @@ def collate_dimers(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> 
         weights=torch.tensor([r["weight"] for r in rows], dtype=torch.float32),
         steps=torch.tensor([step[:2] for step in steps], dtype=torch.int64).reshape(-1, 2).T,
         lengths=torch.tensor([step[2] for step in steps]),
-        kinds=torch.tensor([molecules.index(pair) for pair in molecules]),
+        kinds=torch.tensor([numbers[pair] for pair in molecules]),
         contacts=torch.tensor([row["subset"] == CONTACTS for row in rows]),
         names=tuple(f"{r['subset']} {r['name']}" for r in rows),
     )
@@ -307,14 +308,17 @@ def _by_pair(rows: Sequence[dict[str, Any]]) -> list[list[list[int]]]:
 
 
 def _lines(rows: Sequence[dict[str, Any]], items: Sequence[int]) -> list[list[int]]:
-    """Items in groups of rows that differ by a shift of one molecule alone, nearest first.
+    """Contacts in groups that differ by a shift of one molecule alone, nearest first.
 
-    Copies of a row go to different groups.
+    Copies of a row go to different groups; dimers that are no contacts are groups of their own.
     """
+    alone = [[i] for row, i in zip(rows, items, strict=True) if row["subset"] != CONTACTS]
     groups: dict[tuple[Any, ...], list[tuple[float, int]]] = {}
     shapes: dict[tuple[Any, ...], list[FloatArray]] = {}
     copies: Counter[tuple[Any, ...]] = Counter()
     for row, item in zip(rows, items, strict=True):
+        if row["subset"] != CONTACTS:
+            continue
         shift, first, second = _separation(row)
         names = (row["level"], row["smiles_a"], row["smiles_b"], (first.round(2) + 0.0).tobytes())
         known = shapes.setdefault(names, [])
@@ -325,14 +329,13 @@ def _lines(rows: Sequence[dict[str, Any]], items: Sequence[int]) -> list[list[in
         place = (line, tuple(shift.round(2)))
         groups.setdefault((line, copies[place]), []).append((float(np.linalg.norm(shift)), item))
         copies[place] += 1
-    return [[item for _, item in sorted(group)] for group in groups.values()]
+    return alone + [[item for _, item in sorted(group)] for group in groups.values()]
 
 
 def _steps(rows: Sequence[dict[str, Any]]) -> list[tuple[int, int, float]]:
     """Contacts of liquids that are neighbours on lines, and their distance, Å."""
-    contacts = [i for i, row in enumerate(rows) if row["subset"] == CONTACTS]
     found = []
-    for line in _lines([rows[i] for i in contacts], contacts):
+    for line in _lines(rows, range(len(rows))):
         for near, far in pairwise(line):
             length = np.linalg.norm(_separation(rows[far])[0] - _separation(rows[near])[0])
             if SHORTEST_STEP < length < LONGEST_STEP:

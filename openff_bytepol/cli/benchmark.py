@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from openff_bytepol.interop.energy_drift import EnergyDrift
     from openff_bytepol.interop.polarization_profile import PolarizationProfile
     from openff_bytepol.nn.model import Model
-    from openff_bytepol.properties.stability import Result, Run, Settings
+    from openff_bytepol.properties.stability_runs import Result, Run, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Accuracy and speed.")
 
@@ -230,13 +230,8 @@ def stability(
     from openff_bytepol.models import load_model
     from openff_bytepol.properties.folder import write_text
     from openff_bytepol.properties.request import parse_time
-    from openff_bytepol.properties.stability import (
-        PHASES,
-        SUMMARY_FILE,
-        Settings,
-        choose_runs,
-        summarize,
-    )
+    from openff_bytepol.properties.stability import PHASES, SUMMARY_FILE, choose_runs, summarize
+    from openff_bytepol.properties.stability_runs import Settings
 
     if worker >= n_workers:
         raise typer.BadParameter("--worker counts from 0 to --n-workers - 1")

@@ -11,19 +11,16 @@ import pytest
 
 from openff_bytepol.exceptions import DataError, UnsupportedElementError
 from openff_bytepol.models import load_model
-from openff_bytepol.properties.stability import (
+from openff_bytepol.properties.stability import choose_runs
+from openff_bytepol.properties.stability_faults import (
     Bonds,
     Frame,
-    Run,
-    Settings,
-    box_size,
-    choose_runs,
     closest_contact,
     frame_fault,
     largest_strain,
-    simulate,
     temperature_fault,
 )
+from openff_bytepol.properties.stability_runs import Run, Settings, box_size, simulate
 
 BOX = np.full(3, 10.0)
 BONDS = Bonds(np.array([[0, 1], [2, 3]]), np.array([1.0, 1.0]))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.training.labels.config import (
@@ -111,6 +111,18 @@ class StageConfig(_Section):
     """Steps in an epoch; default: once through the first target."""
     patience: Annotated[int, Field(ge=1)] | None = None
     """Stop the stage after this many epochs without a better validation loss."""
+    keep: Literal["best", "last"] = "best"
+    """Averaged weights that the stage ends with: those of the epoch that did best in validation,
+    or the last, where validation does not show what the stage is for."""
+
+    @model_validator(mode="after")
+    def _patience_waits_for_the_best(self) -> StageConfig:
+        if self.patience is not None and self.keep == "last":
+            raise ValueError(
+                f"stage {self.name}: patience stops the stage some epochs after the best one, "
+                "which keep: last would not keep; leave one of them out"
+            )
+        return self
 
 
 class TargetConfig(_Section):

@@ -79,7 +79,7 @@ class Trainer:
         Returns
         -------
         Model
-            With the averaged weights that did best on validation data in the last stage.
+            With the averaged weights that the last stage keeps.
 
         Raises
         ------
@@ -214,8 +214,9 @@ class Trainer:
         return result
 
     def _finish_stage(self) -> None:
-        best = self._position.best or self._average.values
-        load_parameters(self.model, best)
+        keep = self.config.stages[self._position.stage].keep
+        best = self._position.best if keep == "best" else {}
+        load_parameters(self.model, best or self._average.values)
         self._average = MovingAverage(self.model, self.config.ema_decay)
         self._optimizer = self._make_optimizer()
         self._position = Position(stage=self._position.stage + 1)

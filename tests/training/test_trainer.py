@@ -13,7 +13,7 @@ from openff_bytepol.exceptions import CorruptedModelError, DataError, NonFiniteL
 from openff_bytepol.nn.model import Model
 from openff_bytepol.training.batches import Passes
 from openff_bytepol.training.checkpoint import MovingAverage
-from openff_bytepol.training.config import load_config
+from openff_bytepol.training.config import StageConfig, load_config
 from openff_bytepol.training.data import make_targets
 from openff_bytepol.training.start import initial_model
 from openff_bytepol.training.targets.base import shuffled
@@ -94,6 +94,35 @@ def test_early_stop(toy_config: Path, tmp_path: Path) -> None:
     trainer.evaluate = lambda stage, split: {"priors/x": 1.0, "dimers/x": 1.0}  # type: ignore[method-assign]
     trainer.run()
     assert len((tmp_path / "run/metrics.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(("keep", "epoch"), [("best", 1), ("last", 2)])
+def test_a_stage_ends_with_the_average_it_keeps(
+    toy_config: Path, tmp_path: Path, keep: str, epoch: int
+) -> None:
+    values = yaml.safe_load(toy_config.read_text())
+    values["stages"] = [values["stages"][0] | {"epochs": 3, "keep": keep}]
+    toy_config.write_text(yaml.safe_dump(values))
+    trainer = make_trainer(toy_config, tmp_path / "run")
+    averages: list[torch.Tensor] = []
+
+    def second_is_best(stage: StageConfig, split: str) -> dict[str, float]:
+        averages.append(weights(trainer.model))
+        return {"priors/x": abs(len(averages) - 2.0), "dimers/x": 1.0}
+
+    for target in trainer.targets.values():
+        target.size = lambda split: 3  # type: ignore[method-assign]
+    trainer.evaluate = second_is_best  # type: ignore[method-assign]
+    kept = weights(trainer.run())
+    assert [torch.equal(kept, average) for average in averages] == [i == epoch for i in range(3)]
+
+
+def test_patience_needs_the_best_epoch(toy_config: Path) -> None:
+    values = yaml.safe_load(toy_config.read_text())
+    values["stages"][1] |= {"patience": 2, "keep": "last"}
+    toy_config.write_text(yaml.safe_dump(values))
+    with pytest.raises(DataError, match=r"stage second: patience .* keep: last"):
+        load_config(toy_config)
 
 
 def test_every_pass_holds_every_item_once() -> None:

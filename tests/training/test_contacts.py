@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ import yaml
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.training.config import LabelConfig, TrainingConfig, load_config
 from openff_bytepol.training.data import load_dimers
-from openff_bytepol.training.labels.config import ContactConfig
+from openff_bytepol.training.labels import contacts as contacts_module
+from openff_bytepol.training.labels.config import ContactConfig, LiquidConfig
 from openff_bytepol.training.labels.contacts import (
     Contact,
     choose_pairs,
@@ -24,7 +26,36 @@ from openff_bytepol.training.labels.contacts import (
 from openff_bytepol.training.labels.provenance import read_provenance
 from openff_bytepol.training.labels.schema import read_table, write_table
 from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS
-from tests.training.conftest import dimer_row
+from tests.training.conftest import METHANE_XYZ, WATER_XYZ, dimer_row
+
+
+@pytest.fixture
+def mixture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Water and methane, two of each in a row, in place of any simulated liquid."""
+    shapes = {"O": (WATER_XYZ, [1.5, 1.1, 1.1]), "C": (METHANE_XYZ, [1.7, 1.1, 1.1, 1.1, 1.1])}
+    kinds = [0, 0, 1, 1]
+    placed = [shapes["OC"[k]][0] + [3.2 * i, 0.0, 0.0] for i, k in enumerate(kinds)]
+    monkeypatch.setattr(contacts_module, "named_model", lambda config, name: None)
+    monkeypatch.setattr(
+        contacts_module, "simulate_liquid", lambda *_: iter([(placed, kinds, np.full(3, 30.0))])
+    )
+    monkeypatch.setattr(
+        contacts_module,
+        "_rigid",
+        lambda smiles, _: SimpleNamespace(radii=np.array(shapes[smiles][1]), molecule=None),
+    )
+
+
+def labelled_names(folder: Path, *, unlike: bool = False, **settings: object) -> list[str]:
+    """Names of the contacts that `make_contacts` writes for a liquid of water and methane."""
+    liquid = LiquidConfig(molecules=("O", "C"), density=1.0, frames=1, count=9, unlike=unlike)
+    contacts = ContactConfig(molecules=(), liquids=(liquid,), **settings)
+    config = TrainingConfig(
+        name="x", reference_data="x", output=str(folder), labels=LabelConfig(contacts=contacts),
+        stages=(),
+    )  # fmt: skip
+    (path,) = make_contacts(config)
+    return [row["name"] for row in read_table(path, DIMERS)]
 
 
 def test_molecules_touch_where_asked_and_stay_rigid() -> None:
@@ -109,6 +140,17 @@ def test_displaced_pairs_differ_by_a_shift_of_one_molecule() -> None:
     assert np.linalg.norm(shifts[0]) == pytest.approx(0.15)
     gaps = [np.linalg.norm(x.mean(0) - first.mean(0)) for x in (second, far.coordinates[1])]
     assert gaps[1] - gaps[0] == pytest.approx(0.15), "along the line of the centres"
+
+
+@pytest.mark.usefixtures("mixture")
+def test_a_mixture_can_be_asked_for_pairs_of_different_molecules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        contacts_module, "label_contact", lambda c, _: dimer_row(3.5, " ".join(c.smiles))
+    )
+    assert sorted(labelled_names(tmp_path / "any")) == ["C C", "O C", "O O"]
+    assert labelled_names(tmp_path / "unlike", unlike=True) == ["O C"]
 
 
 def test_pairs_from_liquids_have_totals() -> None:

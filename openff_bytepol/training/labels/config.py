@@ -64,6 +64,8 @@ class LiquidConfig(Section):
     steps_between: Annotated[int, Field(ge=1)] = 150
     count: Annotated[int, Field(ge=1)] = 8
     """Pairs that are labelled."""
+    unlike: bool = False
+    """Only pairs of different molecules: those that tell a mixture from its parts."""
 
 
 class ContactConfig(Section):

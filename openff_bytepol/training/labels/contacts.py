@@ -202,6 +202,8 @@ def _liquid_contacts(
             if chosen >= liquid.count * done // liquid.frames:
                 break
             i, j, first, second = pairs[k]
+            if liquid.unlike and kinds[i] == kinds[j]:
+                continue
             sums = np.add.outer(rigid[kinds[i]].radii, rigid[kinds[j]].radii)
             gaps = np.linalg.norm(first[:, None] - second[None], axis=-1)
             small = len(first) + len(second) <= settings.max_atoms

@@ -130,6 +130,10 @@ class LabelLevelError(DataError):
     """Data from another level of theory than the one asked for."""
 
 
+class ClashError(DataError):
+    """Molecules too close to one another for a label to be of use."""
+
+
 class NonFiniteLossError(BytePolError, ArithmeticError):
     """A loss or gradient that became NaN or infinite during training."""
 

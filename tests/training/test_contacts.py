@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from openff_bytepol.exceptions import DataError
+from openff_bytepol.exceptions import ClashError, ConvergenceError, DataError
 from openff_bytepol.training.config import LabelConfig, TrainingConfig, load_config
 from openff_bytepol.training.data import load_dimers
 from openff_bytepol.training.labels import contacts as contacts_module
@@ -151,6 +151,39 @@ def test_a_mixture_can_be_asked_for_pairs_of_different_molecules(
     )
     assert sorted(labelled_names(tmp_path / "any")) == ["C C", "O C", "O O"]
     assert labelled_names(tmp_path / "unlike", unlike=True) == ["O C"]
+
+
+@pytest.mark.usefixtures("mixture")
+@pytest.mark.parametrize("error", [ClashError, ConvergenceError])
+def test_displaced_pairs_are_left_out_with_those_they_belong_to(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: type[Exception],
+) -> None:
+    def label(contact: Contact, _: ContactConfig) -> dict:
+        if contact.smiles == ("O", "C") and "Å" not in contact.name:
+            raise error("too close")
+        return dimer_row(3.5, " ".join(contact.smiles))
+
+    monkeypatch.setattr(contacts_module, "label_contact", label)
+    names = labelled_names(tmp_path, displacement=0.15, total="pbe0-d4")
+    assert sorted(names) == ["C C", "C C", "O O", "O O"]
+    (message,) = caplog.messages
+    assert "of ('O', 'C') left out: too close" in message
+
+
+def test_clashes_get_no_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyscf")
+    if find_spec("Auto3D") is None:
+        pytest.skip("Auto3D, with the weights of AIMNet2, is not installed")
+    monkeypatch.setattr(contacts_module, "counterpoise", None)
+    settings = ContactConfig(
+        molecules=("O",), functional="pbe0", basis="def2-svp", total="pbe0-d4", n_conformers=1
+    )
+    contact = Contact(("O", "O"), (WATER_XYZ, WATER_XYZ + np.array([2.1, 0.0, 0.2])), "1", True)
+    with pytest.raises(ClashError, match="more than largest_exchange"):
+        label_contact(contact, settings)
 
 
 def test_pairs_from_liquids_have_totals() -> None:

@@ -82,6 +82,9 @@ class ContactConfig(Section):
     """Of a pair; larger ones are left out."""
     closeness: tuple[Positive, Positive] = (0.78, 1.05)
     """Range of the smallest distance, in sums of van der Waals radii."""
+    largest_exchange: Positive = 40.0
+    """First-order, kcal/mol; contacts above are left out. The rigid conformers that stand for a
+    liquid's flexible molecules can clash where those did not."""
     functional: str = "b3lyp"
     basis: str = "def2-svpd"
     total: str | None = None

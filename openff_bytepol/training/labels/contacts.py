@@ -16,13 +16,13 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from openff_bytepol.exceptions import ConvergenceError
+from openff_bytepol.exceptions import ClashError, ConvergenceError
 from openff_bytepol.qm.counterpoise import counterpoise
 from openff_bytepol.qm.first_order import first_order
 from openff_bytepol.training.config import TrainingConfig
@@ -52,6 +52,10 @@ class Contact(NamedTuple):
     """(n_atoms, 3) each, Å."""
     name: str
     from_liquid: bool = False
+
+
+Group: TypeAlias = tuple[Contact, ...]
+"""Contacts of which none is of use without the others."""
 
 
 def make_contacts(
@@ -85,13 +89,13 @@ def make_contacts(
         return []
     folder = config.output_folder / "contacts"
 
-    def make(path: Path, contacts: Callable[[], Iterable[Contact]]) -> None:
-        rows = [row for contact in contacts() if (row := _try_label(contact, settings))]
+    def make(path: Path, groups: Callable[[], Iterable[Group]]) -> None:
+        rows = [row for group in groups() for row in _try_label(group, settings)]
         write_table(rows, DIMERS, path, provenance("PySCF", _levels(settings)))
 
     numbered = list(enumerate(choose_pairs(settings)))
     random = split_into_chunks(numbered, settings.chunk_size, folder)
-    tasks: dict[Path, Callable[[], Iterable[Contact]]] = {
+    tasks: dict[Path, Callable[[], Iterable[Group]]] = {
         path: partial(_random_contacts, chunk, settings) for path, chunk in random.items()
     }
     for number, liquid in enumerate(settings.liquids):
@@ -124,10 +128,12 @@ def label_contact(contact: Contact, settings: ContactConfig) -> dict[str, Any]:
     contact
         Molecules, places and a name.
     settings
-        Conformers, levels and weight.
+        Conformers, levels, weight and the largest exchange energy.
 
     Raises
     ------
+    ClashError
+        If the exchange energy is larger; the total is not computed then.
     DataError
         If a molecule has no geometry.
     ConvergenceError
@@ -138,6 +144,11 @@ def label_contact(contact: Contact, settings: ContactConfig) -> dict[str, Any]:
         for smiles, coordinates in zip(contact.smiles, contact.coordinates, strict=True)
     )
     energies = first_order(a, b)
+    if energies.exchange > settings.largest_exchange:
+        raise ClashError(
+            f"exchange of {energies.exchange:.1f} kcal/mol, more than largest_exchange "
+            f"({settings.largest_exchange:g})"
+        )
     level = settings.total_level if contact.from_liquid else None
     smiles_a, smiles_b = (_rigid(smiles, settings).mapped_smiles for smiles in contact.smiles)
     return {
@@ -160,17 +171,21 @@ def _levels(settings: ContactConfig) -> str:
     return settings.level.name if total is None else f"{settings.level.name}; total: {total.name}"
 
 
-def _try_label(contact: Contact, settings: ContactConfig) -> dict[str, Any] | None:
-    try:
-        return label_contact(contact, settings)
-    except ConvergenceError as error:
-        logger.warning("contact %s of %s left out: %s", contact.name, contact.smiles, error)
-        return None
+def _try_label(group: Group, settings: ContactConfig) -> list[dict[str, Any]]:
+    """Rows of all contacts of a group, or none."""
+    rows = []
+    for contact in group:
+        try:
+            rows.append(label_contact(contact, settings))
+        except (ClashError, ConvergenceError) as error:
+            logger.warning("contact %s of %s left out: %s", contact.name, contact.smiles, error)
+            return []
+    return rows
 
 
 def _random_contacts(
     numbered: Sequence[tuple[int, tuple[str, str]]], settings: ContactConfig
-) -> Iterator[Contact]:
+) -> Iterator[Group]:
     for number, pair in numbered:
         generator = np.random.default_rng([settings.seed, number])
         a, b = (_rigid(smiles, settings) for smiles in pair)
@@ -182,13 +197,13 @@ def _random_contacts(
             generator,
         )
         n_first = len(a.radii)
-        yield Contact(pair, (coordinates[:n_first], coordinates[n_first:]), str(number))
+        yield (Contact(pair, (coordinates[:n_first], coordinates[n_first:]), str(number)),)
 
 
 def _liquid_contacts(
     liquid: LiquidConfig, number: int, settings: ContactConfig, config: TrainingConfig
-) -> Iterator[Contact]:
-    """Neighbours of any kind, chosen by chance from every frame."""
+) -> Iterator[Group]:
+    """Neighbours of any kind, chosen by chance from every frame, displaced ones with them."""
     generator = np.random.default_rng([settings.seed, number])
     model = named_model(config, settings.model)
     rigid = [_rigid(smiles, settings) for smiles in liquid.molecules]
@@ -211,9 +226,10 @@ def _liquid_contacts(
                 chosen += 1
                 names = (liquid.molecules[kinds[i]], liquid.molecules[kinds[j]])
                 contact = Contact(names, (first, second), f"liquid {number}-{chosen}", True)
-                yield contact
                 if settings.displacement and settings.total is not None:
-                    yield displaced(contact, settings.displacement)
+                    yield contact, displaced(contact, settings.displacement)
+                else:
+                    yield (contact,)
 
 
 def displaced(contact: Contact, distance: float) -> Contact:

@@ -31,16 +31,7 @@ STATE_FILE = "state.xml"
 RECORDS_FILE = "records.csv"
 TRAJECTORY_FILE = "trajectory.dcd"
 BOX_FILE = "box.pdb"
-FAILED_STATE_FILE = "failed.xml"
-_FILES = (
-    CONFIG_FILE,
-    INTERCHANGE_FILE,
-    STATE_FILE,
-    RECORDS_FILE,
-    TRAJECTORY_FILE,
-    BOX_FILE,
-    FAILED_STATE_FILE,
-)
+_FILES = (CONFIG_FILE, INTERCHANGE_FILE, STATE_FILE, RECORDS_FILE, TRAJECTORY_FILE, BOX_FILE)
 _MINIMISATION = 100
 """Iterations: enough to remove the bad contacts of packing."""
 
@@ -130,6 +121,7 @@ def prepare_directory(config: LiquidConfig, directory: Path, *, overwrite: bool)
     OutputExistsError
         If the directory holds anything else and ``overwrite`` is false.
     """
+    from openff_bytepol.interop.simulation import FAILED_STATE_FILE
     from openff_bytepol.models import load_model
 
     described = json.loads(config.model_dump_json(exclude={"steps"}))
@@ -138,7 +130,7 @@ def prepare_directory(config: LiquidConfig, directory: Path, *, overwrite: bool)
     described["sha256"] = load_model(config.model).sha256
     path = directory / CONFIG_FILE
     if overwrite:
-        for name in _FILES:
+        for name in (*_FILES, FAILED_STATE_FILE):
             (directory / name).unlink(missing_ok=True)
     elif path.is_file():
         if json.loads(path.read_text()) == described:

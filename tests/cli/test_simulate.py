@@ -73,7 +73,9 @@ def test_another_liquid_is_not_mixed_in(bytepol, config, tmp_path):
     assert finished.code == 1
     assert "another simulation" in finished.messages
     assert len(records(folder)) == 3
+    (folder / "failed.xml").write_text("of the other liquid")
     assert bytepol("simulate", changed, "--output", folder, "--force").code == 0
+    assert not (folder / "failed.xml").exists()
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,7 @@ class DimerTarget:
             for split, of_split in rows.items()
         }
         self._same_pair = {split: _by_pair(kept) for split, kept in self._rows.items()}
+        self._whole: dict[Split, DimerBatch] = {}
 
     def size(self, split: Split) -> int:
         return len(self._rows[split])
@@ -152,7 +153,13 @@ class DimerTarget:
         return [item for i in generator.permutation(len(blocks)) for item in blocks[i]]
 
     def collate(self, split: Split, items: list[int], seed: int) -> DimerBatch:  # noqa: ARG002
-        return collate_dimers([self._rows[split][i] for i in items], self._library)
+        """Batch of the items; that of all of them, in their own order, is made once."""
+        rows = self._rows[split]
+        if len(items) < len(rows):
+            return collate_dimers([rows[i] for i in items], self._library)
+        if split not in self._whole:
+            self._whole[split] = collate_dimers(rows, self._library)
+        return self._whole[split]
 
     def losses(self, model: Model, batch: DimerBatch) -> dict[str, Tensor]:
         parameters = model.network.without_terms(batch.graph)

@@ -166,6 +166,8 @@ class TargetConfig(_Section):
     """e·Å"""
     dipole_relative_scale: Annotated[float, Field(ge=0.0)] = 0.0
     """Part of a dipole's size that is added to ``dipole_scale``."""
+    monomer_dipole_scale: Positive | None = None
+    """Instead of ``dipole_scale`` for the less accurate dipoles of ``monomers``, e·Å."""
     log_molecular_polarizability_scale: Positive = 0.03
     potential_scale: Positive = 0.5
     """kcal/mol/e"""

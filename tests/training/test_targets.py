@@ -224,8 +224,9 @@ def test_monomer_loss_ignores_the_zero_of_energy(model: Model, library: Molecule
     assert losses["energies"].item() == pytest.approx(0.0, abs=1e-6)
 
 
-def test_unknown_dipoles_do_not_count(library: MoleculeLibrary) -> None:
-    config = CONFIG.model_copy(update={"n_geometries": 3})
+@pytest.mark.parametrize("own_scale", [None, 0.3])
+def test_unknown_dipoles_do_not_count(library: MoleculeLibrary, own_scale: float | None) -> None:
+    config = CONFIG.model_copy(update={"n_geometries": 3, "monomer_dipole_scale": own_scale})
     known = molecule_row("C", METHANE, METHANE_XYZ)
     unknown = molecule_row("O", WATER, WATER_XYZ) | {"dipoles": np.full(9, np.nan)}
     target = MonomerTarget(split([known, unknown]), library, config)
@@ -244,7 +245,7 @@ def test_unknown_dipoles_do_not_count(library: MoleculeLibrary) -> None:
     assert both[0].item() == pytest.approx(
         np.mean(
             [
-                huber(d / config.dipole_scale)
+                huber(d / (own_scale or config.dipole_scale))
                 for d in np.linalg.norm(known["dipoles"].reshape(3, 3), axis=1)
             ]
         ),

@@ -165,7 +165,8 @@ def dipole_loss(dipoles: Tensor, batch: MonomerBatch, config: TargetConfig) -> T
     known = ~batch.dipoles.isnan().any(-1)
     reference = batch.dipoles[known]
     residuals = (dipoles[:, known] - reference).norm(dim=-1)
-    width = config.dipole_scale + config.dipole_relative_scale * reference.norm(dim=-1)
+    scale = config.monomer_dipole_scale or config.dipole_scale
+    width = scale + config.dipole_relative_scale * reference.norm(dim=-1)
     return robust(residuals / width).sum(-1) / max(1, len(reference))
 
 

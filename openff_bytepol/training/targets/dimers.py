@@ -14,6 +14,7 @@ Where two contacts from a liquid differ by a shift of one molecule alone, pseudo
 residual of their difference over their distance counts as well, and so do the means of these
 residuals, and of those of the totals of contacts, over contacts of the same two molecules:
 totals that are right on average leave the pressure of a liquid open, which is made of forces.
+Means of n contacts count by n/(n + `FEW`): those of a handful are what happened to be sampled.
 
 Components that the reference lacks are NaN and do not count. Where charges have limits,
 pseudo-Huber((|q| - limit)/charge_scale) of the atoms above theirs is added: without it a
@@ -50,6 +51,7 @@ FloatArray: TypeAlias = NDArray[np.float64]
 
 CONTACTS: Final = "liquid contacts"
 """Subset of the dimers that are a sample of how molecules meet in a liquid."""
+FEW: Final = 20.0
 BLOCK: Final = 4
 SHORTEST_STEP: Final = 0.02
 LONGEST_STEP: Final = 0.5
@@ -286,7 +288,7 @@ def _line_losses(residuals: Tensor, batch: DimerBatch, config: TargetConfig) -> 
 
 
 def _mean_loss(values: Tensor, scale: float, batch: DimerBatch, chosen: Tensor) -> Tensor:
-    """Pseudo-Huber of means over the same two molecules, averaged over these, (n_members,).
+    """Pseudo-Huber of means over the same two molecules, averaged by n/(n + `FEW`), (n_members,).
 
     Parameters
     ----------
@@ -303,7 +305,8 @@ def _mean_loss(values: Tensor, scale: float, batch: DimerBatch, chosen: Tensor) 
     sums = weights.new_zeros(len(batch.weights)).index_add(0, groups, weights)
     totals = values.new_zeros(len(values), len(sums)).index_add(1, groups, values * weights)
     means = totals / sums.clamp(min=1e-12)
-    return weighted_mean(robust(means / scale), (sums > 0.0).to(sums.dtype))
+    counts = torch.bincount(groups, minlength=len(sums))
+    return weighted_mean(robust(means / scale), counts / (counts + FEW))
 
 
 def _by_pair(rows: Sequence[dict[str, Any]]) -> list[list[list[int]]]:

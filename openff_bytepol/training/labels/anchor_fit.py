@@ -30,12 +30,12 @@ LinAlgError: type[RuntimeError] = torch.linalg.LinAlgError  # type: ignore[attr-
 VOLUME_POWERS: Final = {"polarizabilities": 4 / 3, "dampings": 4 / 3, "c6": 2.0, "radii": 4 / 21}
 """Powers of the volume ratio that parameters follow."""
 UNITS: Final = {
-    "charges": 0.1, "volumes": 0.2, "epsilons": 1.0, "lambdas": 0.4, "ct_epsilons": 1.0,
-    "ct_lambdas": 0.4,
+    "charges": 0.2, "volumes": 0.4, "epsilons": 2.0, "lambdas": 0.8, "ct_epsilons": 2.0,
+    "ct_lambdas": 0.8,
 }  # fmt: skip
 """What one unit of a variable means, e for charges and a logarithm for the others: energies
 depend on some much more than on others, and Adam moves all by the same step."""
-RESTRAINT: Final = 1e-3
+RESTRAINT: Final = 4e-3
 """Loss of a variable one unit from its start, so that what no dimer decides stays there."""
 LOGGED: Final = 10
 """How many times the loss is logged on the way."""
@@ -113,35 +113,33 @@ def fit(
     PolarizationCatastropheError, NonFiniteLossError
         If the values to start from have no loss.
     """
-    optimizer = torch.optim.Adam(free.variables.values(), lr=learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
-    best: Fit | None = None
-    for step in range(steps + 1):
-        values = free.values()
-        optimizer.zero_grad()
-        try:
-            found = _differentiate(loss(values), free)
-        except (PolarizationCatastropheError, NonFiniteLossError, LinAlgError) as error:
-            if best is None:
-                raise
-            logger.warning("stopped after %d of %d steps: %s", step, steps, error)
-            break
-        if best is None:
-            best = Fit({}, found, math.inf)
-        if found < best.after:
-            best = Fit({n: v.detach() for n, v in values.items()}, best.before, found)
-        if step % max(1, steps // LOGGED) == 0:
-            logger.info("step %d of %d: loss %.4f", step, steps, found)
+    optimizer = torch.optim.Adam(free.variables.values(), lr=learning_rate, betas=(0.9, 0.99))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, total_steps=steps, pct_start=0.1, cycle_momentum=False
+    )
+    best = _evaluate(free, loss)
+    before = best.after
+    for step in range(1, steps + 1):
         optimizer.step()
         schedule.step()
-    assert best is not None
-    return best
+        optimizer.zero_grad()
+        try:
+            found = _evaluate(free, loss)
+        except (PolarizationCatastropheError, NonFiniteLossError, LinAlgError) as error:
+            logger.warning("stopped after %d of %d steps: %s", step, steps, error)
+            break
+        best = min(best, found, key=lambda one: one.after)
+        if step % max(1, steps // LOGGED) == 0:
+            logger.info("step %d of %d: loss %.4f", step, steps, found.after)
+    return best._replace(before=before)
 
 
-def _differentiate(loss: Tensor, free: FreeParameters) -> float:
-    """Value of a loss, whose gradient with the restraint's goes to the variables."""
-    value = float(loss.detach())
+def _evaluate(free: FreeParameters, loss: Callable[[Mapping[str, Tensor]], Tensor]) -> Fit:
+    """Present values with their loss, whose gradient goes to the variables."""
+    values = free.values()
+    found = loss(values)
+    value = float(found.detach())
     if not math.isfinite(value):
         raise NonFiniteLossError("the loss is not finite; look for NaN in the data")
-    (loss + free.restraint()).backward()  # type: ignore[no-untyped-call]
-    return value
+    (found + free.restraint()).backward()  # type: ignore[no-untyped-call]
+    return Fit({name: v.detach() for name, v in values.items()}, value, value)

@@ -85,9 +85,9 @@ def known(start: ParameterSet) -> dict[str, torch.Tensor]:
     """Parameters of water that are to be found."""
     free = water(start)
     with torch.no_grad():
-        free.variables["charges"] += torch.tensor([-0.1, 0.1])
-        free.variables["volumes"] += 0.2
-        free.variables["epsilons"][0] += 0.15
+        free.variables["charges"] += torch.tensor([-0.2, 0.2])
+        free.variables["volumes"] += 0.4
+        free.variables["epsilons"][0] += 0.3
     return {name: value.detach() for name, value in free.values().items()}
 
 
@@ -234,20 +234,20 @@ def test_fit_ends_with_the_best_where_dipoles_diverge(
             raise error
         return (values["charges"][0] + 0.8).abs()
 
-    found = fit(water(start), loss, steps=50, learning_rate=0.05)
+    found = fit(water(start), loss, steps=50)
     assert len(calls) == 5
-    assert found.values["charges"][0].item() == calls[3]
+    assert found.values["charges"][0].item() == min(calls[:4], key=lambda q: abs(q + 0.8))
     assert found.after < found.before
     with pytest.raises(type(error)):
-        fit(water(start), loss, steps=50, learning_rate=0.05)
+        fit(water(start), loss, steps=50)
     with pytest.raises(NonFiniteLossError, match="NaN"):
-        fit(water(start), lambda v: math.nan * v["c6"][0], steps=1, learning_rate=0.05)
+        fit(water(start), lambda v: math.nan * v["c6"][0], steps=1)
 
 
 def test_charge_of_a_lone_ion_stays(model: Model) -> None:
     (sodium,) = model.predict(["[Na+]"])
     free = FreeParameters(sodium, torch.tensor([0]))
-    found = fit(free, lambda v: v["charges"].sum() + v["epsilons"][0], steps=3, learning_rate=0.05)
+    found = fit(free, lambda v: v["charges"].sum() + v["epsilons"][0], steps=3)
     assert found.values["charges"].tolist() == sodium.charges.tolist() == [1.0]
     assert found.values["epsilons"] < sodium.epsilons
 

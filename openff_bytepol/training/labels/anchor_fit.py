@@ -30,12 +30,12 @@ LinAlgError: type[RuntimeError] = torch.linalg.LinAlgError  # type: ignore[attr-
 VOLUME_POWERS: Final = {"polarizabilities": 4 / 3, "dampings": 4 / 3, "c6": 2.0, "radii": 4 / 21}
 """Powers of the volume ratio that parameters follow."""
 UNITS: Final = {
-    "charges": 0.2, "volumes": 0.4, "epsilons": 2.0, "lambdas": 0.8, "ct_epsilons": 2.0,
-    "ct_lambdas": 0.8,
+    "charges": 0.1, "volumes": 0.2, "epsilons": 1.0, "lambdas": 0.4, "ct_epsilons": 1.0,
+    "ct_lambdas": 0.4,
 }  # fmt: skip
 """What one unit of a variable means, e for charges and a logarithm for the others: energies
-depend on some much more than on others, and Adam moves all by the same step."""
-RESTRAINT: Final = 4e-3
+depend on some much more than on others."""
+RESTRAINT: Final = 1e-3
 """Loss of a variable one unit from its start, so that what no dimer decides stays there."""
 LOGGED: Final = 10
 """How many times the loss is logged on the way."""
@@ -90,9 +90,8 @@ def fit(
     loss: Callable[[Mapping[str, Tensor]], Tensor],
     *,
     steps: int,
-    learning_rate: float,
 ) -> Fit:
-    """Minimise a loss with Adam and a one-cycle schedule of the step.
+    """Minimise a loss with L-BFGS (Liu and Nocedal, https://doi.org/10.1007/BF01589116).
 
     Ends early, with the best that was found, where induced dipoles lose their minimum or the
     loss is not finite.
@@ -104,42 +103,49 @@ def fit(
     loss
         `AtomValues` → loss, ().
     steps
-        Of Adam.
-    learning_rate
-        Largest step, in `UNITS`.
+        Evaluations of the loss at most.
 
     Raises
     ------
     PolarizationCatastropheError, NonFiniteLossError
         If the values to start from have no loss.
     """
-    optimizer = torch.optim.Adam(free.variables.values(), lr=learning_rate, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=steps, pct_start=0.1, cycle_momentum=False
+    optimizer = torch.optim.LBFGS(
+        list(free.variables.values()),
+        max_iter=steps,
+        max_eval=steps,
+        history_size=20,
+        tolerance_change=1e-7,
+        line_search_fn="strong_wolfe",
     )
-    best = _evaluate(free, loss)
-    before = best.after
-    for step in range(1, steps + 1):
-        optimizer.step()
-        schedule.step()
+    found: list[Fit] = []
+
+    def closure() -> Tensor:
         optimizer.zero_grad()
-        try:
-            found = _evaluate(free, loss)
-        except (PolarizationCatastropheError, NonFiniteLossError, LinAlgError) as error:
-            logger.warning("stopped after %d of %d steps: %s", step, steps, error)
-            break
-        best = min(best, found, key=lambda one: one.after)
-        if step % max(1, steps // LOGGED) == 0:
-            logger.info("step %d of %d: loss %.4f", step, steps, found.after)
-    return best._replace(before=before)
+        fitted, objective = _evaluate(free, loss)
+        found.append(fitted)
+        if len(found) % max(1, steps // LOGGED) == 1:
+            logger.info("evaluation %d: loss %.4f", len(found), fitted.after)
+        return objective
+
+    try:
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
+    except (PolarizationCatastropheError, NonFiniteLossError, LinAlgError) as error:
+        if not found:
+            raise
+        logger.warning("stopped after %d evaluations: %s", len(found), error)
+    return min(found, key=lambda one: one.after)._replace(before=found[0].after)
 
 
-def _evaluate(free: FreeParameters, loss: Callable[[Mapping[str, Tensor]], Tensor]) -> Fit:
-    """Present values with their loss, whose gradient goes to the variables."""
+def _evaluate(
+    free: FreeParameters, loss: Callable[[Mapping[str, Tensor]], Tensor]
+) -> tuple[Fit, Tensor]:
+    """Present values with their loss, and the objective, whose gradient goes to the variables."""
     values = free.values()
     found = loss(values)
     value = float(found.detach())
     if not math.isfinite(value):
         raise NonFiniteLossError("the loss is not finite; look for NaN in the data")
-    (found + free.restraint()).backward()  # type: ignore[no-untyped-call]
-    return Fit({name: v.detach() for name, v in values.items()}, value, value)
+    objective = found + free.restraint()
+    objective.backward()  # type: ignore[no-untyped-call]
+    return Fit({name: v.detach() for name, v in values.items()}, value, value), objective.detach()

@@ -132,7 +132,7 @@ def fit_anchor(
     graph = library.graphs[library.index(mapped_smiles)]
     classes, _ = refined_classes(graph.atomic_numbers.numpy(), graph.bonds.numpy())
     free = FreeParameters(predicted[library.index(mapped_smiles)], torch.from_numpy(classes))
-    found = fit(free, loss, steps=settings.steps, learning_rate=settings.learning_rate)
+    found = fit(free, loss, steps=settings.steps)
     logger.info(
         "%s: loss %.4f before, %.4f after the fit to %d dimers; %s",
         mapped_smiles, found.before, found.after, len(chosen), _shown(found.values, classes),

@@ -165,7 +165,7 @@ class AnchorConfig(Section):
     """Name or folder of the model that gives the values to start from, and the parameters of all
     other molecules."""
     steps: Annotated[int, Field(ge=1)] = 200
-    learning_rate: Positive = 0.05
+    """Evaluations of the loss at most."""
     max_dimers: Annotated[int, Field(ge=1)] = 2000
     """Of a molecule that are no contacts from liquids; of more, as many are taken evenly."""
     seed: int = 1

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.training.labels.config import (
+    AnchorConfig,
     CheckConfig,
     ContactConfig,
     DecompositionConfig,
@@ -21,7 +22,9 @@ from openff_bytepol.training.labels.config import (
 
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=0)]
-TargetName = Literal["priors", "dimers", "contacts", "monomers", "responses", "potentials"]
+TargetName = Literal[
+    "priors", "dimers", "contacts", "monomers", "responses", "potentials", "anchors"
+]
 DATA_VARIABLE = "BYTEPOL_REFERENCE_DATA"
 
 
@@ -67,6 +70,7 @@ class LabelConfig(_Section):
     decompositions: DecompositionConfig | None = None
     checks: CheckConfig | None = None
     contacts: ContactConfig | None = None
+    anchors: AnchorConfig | None = None
 
 
 Component = Literal["elst", "exch", "ind", "disp", "total", "dipole", "potential"]
@@ -173,6 +177,11 @@ class TargetConfig(_Section):
     """kcal/mol/e"""
     potential_relative_scale: Annotated[float, Field(ge=0.0)] = 0.1
     """Part of a molecule's root mean square potential that is added to ``potential_scale``."""
+    anchor_charge_scale: Positive = 0.003
+    """e"""
+    anchor_log_scale: Positive = 0.1
+    """Of the logarithms of all other parameters; a tenth of it for ``lambdas`` and
+    ``ct_lambdas``."""
     n_geometries: Annotated[int, Field(ge=2)] = 16
     """Geometries of one molecule in a batch."""
 

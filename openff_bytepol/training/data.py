@@ -22,6 +22,7 @@ from openff_bytepol.training.labels.schema import MOLECULES, read_table
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.splits import Split, assign, in_share, pair_key, scaffold_key
+from openff_bytepol.training.targets.anchors import ANCHORS, AnchorTarget
 from openff_bytepol.training.targets.base import Target
 from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS, DimerTarget
 from openff_bytepol.training.targets.monomers import MonomerTarget
@@ -141,6 +142,24 @@ def load_potentials(config: TrainingConfig) -> Rows:
     return _by_scaffold(_labelled(config, "potentials", POTENTIALS), _name, config)
 
 
+def load_anchors(config: TrainingConfig) -> list[dict[str, Any]]:
+    """Molecules with fitted parameters, all for training.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    folder = config.output_folder / "anchors"
+    paths = sorted(folder.glob("*.parquet"))
+    if not paths:
+        raise DataError(
+            f"{folder}: no anchors; name molecules in `labels.anchors` and run "
+            "`bytepol labels --kind anchors` first"
+        )
+    return [row for path in paths for row in read_table(path, ANCHORS)]
+
+
 def _labelled(config: TrainingConfig, kind: str, schema: pa.Schema) -> list[dict[str, Any]]:
     paths = sorted((config.labels_folder / kind).glob("*.parquet"))
     return [_corrected(row, config) for path in paths for row in read_table(path, schema)]
@@ -243,10 +262,7 @@ def make_targets(config: TrainingConfig, model: Model) -> dict[str, Target]:
         if responses is not None:
             library.add(row["mapped_smiles"] for rows in responses.values() for row in rows)
             targets["responses"] = ResponseTarget(responses, molecules, library, config.targets)
-    if "potentials" in used:
-        potentials = load_potentials(config)
-        library.add(row["mapped_smiles"] for rows in potentials.values() for row in rows)
-        targets["potentials"] = PotentialTarget(potentials, library, config.targets)
+    targets |= _separate_targets(config, used, library)
     if library.refused:
         reasons = Counter(reason.split(":")[-1][:80] for reason in library.refused.values())
         logger.warning("%d molecules refused: %s", len(library.refused), reasons.most_common(5))
@@ -257,4 +273,20 @@ def make_targets(config: TrainingConfig, model: Model) -> dict[str, Target]:
             "%s: %d train, %d validation, %d test",
             name, target.size("train"), target.size("validation"), target.size("test"),
         )  # fmt: skip
+    return targets
+
+
+def _separate_targets(
+    config: TrainingConfig, used: Collection[str], library: MoleculeLibrary
+) -> dict[str, Target]:
+    """Targets whose data no other target needs."""
+    targets: dict[str, Target] = {}
+    if "potentials" in used:
+        potentials = load_potentials(config)
+        library.add(row["mapped_smiles"] for rows in potentials.values() for row in rows)
+        targets["potentials"] = PotentialTarget(potentials, library, config.targets)
+    if "anchors" in used:
+        anchors = load_anchors(config)
+        library.add(row["mapped_smiles"] for row in anchors)
+        targets["anchors"] = AnchorTarget(anchors, library, config.targets)
     return targets

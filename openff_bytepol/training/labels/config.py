@@ -156,6 +156,21 @@ class DecompositionConfig(Section):
     seed: int = 1
 
 
+class AnchorConfig(Section):
+    """Molecules whose nonbonded parameters are fitted directly to the dimers that hold them."""
+
+    molecules: Annotated[tuple[str, ...], Field(min_length=1)]
+    """SMILES."""
+    model: str = "bytepol"
+    """Name or folder of the model that gives the values to start from, and the parameters of all
+    other molecules."""
+    steps: Annotated[int, Field(ge=1)] = 200
+    """Evaluations of the loss at most."""
+    max_dimers: Annotated[int, Field(ge=1)] = 2000
+    """Of a molecule that are no contacts from liquids; of more, as many are taken evenly."""
+    seed: int = 1
+
+
 class CheckConfig(Section):
     """Some labels made again by density functional theory (PySCF)."""
 

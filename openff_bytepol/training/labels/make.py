@@ -14,6 +14,7 @@ from rdkit import Chem
 from openff_bytepol.exceptions import DataError, OutputExistsError
 from openff_bytepol.training.config import LabelConfig, TrainingConfig, load_config
 from openff_bytepol.training.labels import aimnet2, geometries, priors
+from openff_bytepol.training.labels.anchors import make_anchors
 from openff_bytepol.training.labels.checks import make_checks
 from openff_bytepol.training.labels.chunks import make_files, split_into_chunks
 from openff_bytepol.training.labels.contacts import make_contacts
@@ -118,9 +119,10 @@ KINDS: Final[dict[str, Callable[..., list[Path]]]] = {
     "ions": _ions,
     "responses": make_responses,
     "decompositions": make_decompositions,
+    "anchors": make_anchors,
     "checks": make_checks,
 }
-"""What can be labelled, by name."""
+"""What can be labelled, by name; anchors are fitted to what comes before them."""
 
 
 def named_entries(config: TrainingConfig) -> list[PoolEntry]:

@@ -101,6 +101,8 @@ class DimerBatch:
     """Number of each dimer's pair of molecules, below the number of dimers; (n_dimers,)."""
     contacts: Tensor
     """Which dimers are contacts from liquids; (n_dimers,)."""
+    molecules: tuple[int, ...]
+    """Number in the library of each molecule of the graph."""
     names: tuple[str, ...]
 
 
@@ -166,11 +168,7 @@ class DimerTarget:
     def losses(self, model: Model, batch: DimerBatch) -> dict[str, Tensor]:
         parameters = model.network.without_terms(batch.graph)
         losses = dimer_losses(dimer_energies(parameters, batch), batch, self._config)
-        if self._config.charge_limits:
-            losses["charge limits"] = charge_penalty(parameters, self._config)
-        if self._config.wall_energy:
-            losses["walls"] = wall_penalty(parameters, self._config.wall_energy)
-        return losses
+        return losses | limit_losses(parameters, self._config)
 
     def describe(self, batch: DimerBatch) -> str:
         return ", ".join(batch.names)
@@ -204,6 +202,7 @@ def collate_dimers(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> 
         lengths=torch.tensor([step[2] for step in steps]),
         kinds=torch.tensor([numbers[pair] for pair in molecules]),
         contacts=torch.tensor([row["subset"] == CONTACTS for row in rows]),
+        molecules=tuple(distinct),
         names=tuple(f"{r['subset']} {r['name']}" for r in rows),
     )
 
@@ -217,6 +216,16 @@ def dimer_energies(parameters: ParameterSet, batch: DimerBatch) -> InteractionCo
     """Components from the parameters of the batch's distinct molecules, kcal/mol."""
     placed = gather_nonbonded(parameters, batch.atoms, batch.pairs.atom_molecule)
     return interaction_components(placed, batch.coordinates, pairs=batch.pairs)
+
+
+def limit_losses(parameters: ParameterSet, config: TargetConfig) -> dict[str, Tensor]:
+    """Penalties on parameters themselves, those that are asked for; (n_members,)."""
+    losses = {}
+    if config.charge_limits:
+        losses["charge limits"] = charge_penalty(parameters, config)
+    if config.wall_energy:
+        losses["walls"] = wall_penalty(parameters, config.wall_energy)
+    return losses
 
 
 def charge_penalty(parameters: ParameterSet, config: TargetConfig) -> Tensor:

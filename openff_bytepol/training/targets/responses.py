@@ -26,6 +26,7 @@ from torch import Tensor
 
 from openff_bytepol.graph import MolecularGraph
 from openff_bytepol.nn.model import Model
+from openff_bytepol.parameters import ParameterSet
 from openff_bytepol.potentials import Pairs, dipole_moments, molecular_polarizabilities
 from openff_bytepol.training.config import TargetConfig
 from openff_bytepol.training.molecules import MoleculeLibrary
@@ -111,25 +112,25 @@ class ResponseTarget:
         return shuffled(self.size(split), seed)
 
     def collate(self, split: Split, items: list[int], seed: int) -> ResponseBatch:  # noqa: ARG002
-        chosen = [self._items[split][i] for i in items]
-        return ResponseBatch(
-            graph=self._library.batch([item.molecule for item in chosen]),
-            pairs=Pairs.concatenate([self._library.pairs([item.molecule]) for item in chosen]),
-            coordinates=torch.cat([item.coordinates for item in chosen]),
-            polarizabilities=torch.tensor([item.polarizability for item in chosen]),
-            tensors=torch.stack([item.tensor for item in chosen]),
-            dipoles=torch.stack([item.dipole for item in chosen]),
-            smiles=tuple(item.smiles for item in chosen),
-        )
+        return _collate([self._items[split][i] for i in items], self._library)
 
     def losses(self, model: Model, batch: ResponseBatch) -> dict[str, Tensor]:
         parameters = model.network.without_terms(batch.graph)
-        tensors = molecular_polarizabilities(parameters, batch.coordinates, pairs=batch.pairs)
-        dipoles = dipole_moments(parameters, batch.coordinates, pairs=batch.pairs)
-        return response_losses(tensors, dipoles, batch, self._config)
+        return response_losses(*predict_responses(parameters, batch), batch, self._config)
 
     def describe(self, batch: ResponseBatch) -> str:
         return ", ".join(batch.smiles)
+
+
+def collate_responses(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> ResponseBatch:
+    """Batch of rows of the responses schema; every molecule must be in the library."""
+    return _collate([_item(row, library) for row in rows], library)
+
+
+def predict_responses(parameters: ParameterSet, batch: ResponseBatch) -> tuple[Tensor, Tensor]:
+    """Polarizability tensors (…, n_molecules, 3, 3), Å³, and dipoles (…, n_molecules, 3), e·Å."""
+    tensors = molecular_polarizabilities(parameters, batch.coordinates, pairs=batch.pairs)
+    return tensors, dipole_moments(parameters, batch.coordinates, pairs=batch.pairs)
 
 
 def response_losses(
@@ -150,8 +151,9 @@ def response_losses(
     """
     scale = config.log_molecular_polarizability_scale
     mean = tensors.diagonal(dim1=-2, dim2=-1).mean(-1)
-    ratio = (mean / batch.polarizabilities).clamp(min=1e-3).log()
-    losses = {"trace": robust(ratio / scale).mean(-1)}
+    known = ~batch.polarizabilities.isnan()
+    ratio = (mean[:, known] / batch.polarizabilities[known]).clamp(min=1e-3).log()
+    losses = {"trace": _mean(robust(ratio / scale))}
     known = ~batch.tensors.isnan().any(-1).any(-1)
     difference = _traceless(tensors[:, known]) - _traceless(batch.tensors[known])
     width = 3.0 * scale * batch.polarizabilities[known]
@@ -175,6 +177,18 @@ def level_factor(good: Mapping[str, float], molecules: Rows) -> float:
         if smiles in good
     ]
     return float(np.nanmedian(ratios)) if len(ratios) >= FEWEST else 1.0
+
+
+def _collate(items: Sequence[_Item], library: MoleculeLibrary) -> ResponseBatch:
+    return ResponseBatch(
+        graph=library.batch([item.molecule for item in items]),
+        pairs=Pairs.concatenate([library.pairs([item.molecule]) for item in items]),
+        coordinates=torch.cat([item.coordinates for item in items]),
+        polarizabilities=torch.tensor([item.polarizability for item in items]),
+        tensors=torch.stack([item.tensor for item in items]),
+        dipoles=torch.stack([item.dipole for item in items]),
+        smiles=tuple(item.smiles for item in items),
+    )
 
 
 def _mean(values: Tensor) -> Tensor:

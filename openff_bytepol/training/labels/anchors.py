@@ -1,0 +1,205 @@
+"""Parameters fitted directly to the dimers and liquid contacts of some molecules.
+
+Some molecules, water first of all, need parameters far from where gradient descent on a whole
+network starts. Fitted alone, a dozen numbers with all other molecules as a model has them, good
+values are found in minutes; the target ``anchors`` then teaches them to a network.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from rdkit import Chem
+from torch import Tensor
+
+from openff_bytepol.exceptions import DataError
+from openff_bytepol.graph.symmetry import refined_classes
+from openff_bytepol.nn.model import Model
+from openff_bytepol.training.config import TrainingConfig
+from openff_bytepol.training.data import load_dimers, load_responses
+from openff_bytepol.training.labels.anchor_fit import FreeParameters, fit
+from openff_bytepol.training.labels.anchor_loss import AnchorLoss
+from openff_bytepol.training.labels.chunks import make_files
+from openff_bytepol.training.labels.config import AnchorConfig
+from openff_bytepol.training.labels.geometries import hydrogenated
+from openff_bytepol.training.labels.provenance import provenance
+from openff_bytepol.training.labels.responses import inchi_key
+from openff_bytepol.training.labels.schema import write_table
+from openff_bytepol.training.molecules import MoleculeLibrary
+from openff_bytepol.training.perception import canonical_smiles
+from openff_bytepol.training.start import named_model
+from openff_bytepol.training.targets.anchors import ANCHORS
+from openff_bytepol.training.targets.dimers import CONTACTS
+
+logger = logging.getLogger(__name__)
+
+Row: TypeAlias = dict[str, Any]
+
+
+def make_anchors(
+    config: TrainingConfig, *, overwrite: bool = False, worker: int = 0, n_workers: int = 1
+) -> list[Path]:
+    """Fit the molecules of ``labels.anchors``; files on disk are kept.
+
+    Parameters
+    ----------
+    config
+        Run with a ``labels.anchors`` section; its dimers, contacts and responses count as far
+        as they are made.
+    overwrite
+        Fit again what is on disk.
+    worker, n_workers
+        This process takes every ``n_workers``-th molecule.
+
+    Returns
+    -------
+    list of Path
+        Parquet files of the anchors schema, named by InChIKey.
+
+    Raises
+    ------
+    DataError
+        If no dimer for training holds a molecule, or the model cannot describe it.
+    ModelNotFoundError
+        If there is no such model.
+    PolarizationCatastropheError, NonFiniteLossError
+        If the model's own parameters have no loss.
+    """
+    settings = config.labels.anchors
+    if settings is None:
+        return []
+    molecules = [hydrogenated(smiles) for smiles in settings.molecules]
+    folder = config.output_folder / "anchors"
+    tasks = {folder / f"{inchi_key(mol)}.parquet": str(Chem.MolToSmiles(mol)) for mol in molecules}
+    model = named_model(config, settings.model)
+    dimers = lru_cache(maxsize=1)(lambda: load_dimers(config)["train"])
+    responses = lru_cache(maxsize=1)(lambda: load_responses(config)["train"])
+    made = provenance("openff-bytepol", f"fitted, from {model.name}", settings=settings)
+    made |= {"model sha256": model.sha256}
+
+    def make(path: Path, mapped_smiles: str) -> None:
+        row = fit_anchor(mapped_smiles, dimers(), responses(), model, config)
+        write_table([row], ANCHORS, path, made)
+
+    return make_files(
+        tasks, make, description="anchors", overwrite=overwrite, worker=worker, n_workers=n_workers
+    )
+
+
+def fit_anchor(
+    mapped_smiles: str,
+    dimers: Sequence[Row],
+    responses: Sequence[Row],
+    model: Model,
+    config: TrainingConfig,
+) -> Row:
+    """Row of the anchors schema of one molecule.
+
+    Parameters
+    ----------
+    mapped_smiles
+        The molecule, its hydrogens explicit.
+    dimers, responses
+        Rows of the dimer and responses schemas, of any molecules; repeated ones count once.
+    model
+        Gives the parameters to start from, and those of all other molecules.
+    config
+        Scales of the losses, and settings of the fit if it has a ``labels.anchors`` section.
+
+    Raises
+    ------
+    DataError, PolarizationCatastropheError, NonFiniteLossError
+        As `make_anchors`.
+    """
+    settings = config.labels.anchors or AnchorConfig(molecules=(mapped_smiles,))
+    library = MoleculeLibrary(model.build_graph, model.config.settings)
+    library.add([mapped_smiles])
+    if mapped_smiles not in library:
+        raise DataError(f"labels.anchors: {library.refused[mapped_smiles]}; leave it out")
+    chosen = choose_dimers(mapped_smiles, dimers, library, settings)
+    known = [row for row in _once(responses) if _is(mapped_smiles, row["mapped_smiles"])]
+    library.add(row["mapped_smiles"] for row in known)
+    predicted = model.predict(library.graphs)
+    loss = AnchorLoss(
+        mapped_smiles, chosen, known, library=library, predicted=predicted, config=config.targets
+    )
+    graph = library.graphs[library.index(mapped_smiles)]
+    classes, _ = refined_classes(graph.atomic_numbers.numpy(), graph.bonds.numpy())
+    free = FreeParameters(predicted[library.index(mapped_smiles)], torch.from_numpy(classes))
+    found = fit(free, loss, steps=settings.steps)
+    logger.info(
+        "%s: loss %.4f before, %.4f after the fit to %d dimers; %s",
+        mapped_smiles, found.before, found.after, len(chosen), _shown(found.values, classes),
+    )  # fmt: skip
+    return {
+        "mapped_smiles": mapped_smiles,
+        **{name: values.numpy() for name, values in found.values.items()},
+        "n_dimers": len(chosen),
+        "loss_before": found.before,
+        "loss_after": found.after,
+    }
+
+
+def choose_dimers(
+    mapped_smiles: str, dimers: Sequence[Row], library: MoleculeLibrary, settings: AnchorConfig
+) -> list[Row]:
+    """Dimers that hold a molecule, with all of its contacts from liquids.
+
+    Parameters
+    ----------
+    mapped_smiles
+        The molecule.
+    dimers
+        Rows of the dimer schema; repeated ones count once.
+    library
+        Gets their molecules; dimers of those it refuses are left out.
+    settings
+        How many of the others are taken: evenly, from a place that the seed decides.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    smiles = {row[f"smiles_{side}"] for row in dimers for side in "ab"}
+    same = {one for one in smiles if _is(mapped_smiles, one)}
+    holding = [row for row in _once(dimers) if {row["smiles_a"], row["smiles_b"]} & same]
+    library.add(row[f"smiles_{side}"] for row in holding for side in "ab")
+    holding = [row for row in holding if all(row[f"smiles_{s}"] in library for s in "ab")]
+    if not holding:
+        raise DataError(
+            f"labels.anchors: no dimer for training holds {canonical_smiles(mapped_smiles)}; add "
+            "it to `labels.contacts.molecules` and make these labels, add a source of `dimers` "
+            "that has it, or leave it out"
+        )
+    contacts = [row for row in holding if row["subset"] == CONTACTS]
+    others = [row for row in holding if row["subset"] != CONTACTS]
+    if len(others) > settings.max_dimers:
+        start = np.random.default_rng(settings.seed).random()
+        places = (np.arange(settings.max_dimers) + start) * len(others) / settings.max_dimers
+        others = [others[int(place)] for place in places]
+    return contacts + others
+
+
+def _is(mapped_smiles: str, other: str) -> bool:
+    return canonical_smiles(mapped_smiles) == canonical_smiles(other)
+
+
+def _once(rows: Sequence[Row]) -> list[Row]:
+    """Without repetitions of one and the same row."""
+    return list({id(row): row for row in rows}.values())
+
+
+def _shown(values: Mapping[str, Tensor], classes: Any) -> str:
+    """Values of one atom of each class."""
+    first = np.unique(classes, return_index=True)[1]
+    return ", ".join(
+        f"{name} {' '.join(f'{value:.4g}' for value in found[first].tolist())}"
+        for name, found in values.items()
+    )

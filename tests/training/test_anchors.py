@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -244,6 +245,18 @@ def test_fit_ends_with_the_best_where_dipoles_diverge(
         fit(water(start), lambda v: math.nan * v["c6"][0], steps=1)
 
 
+def test_held_values_stay(start: ParameterSet) -> None:
+    free = FreeParameters(start, torch.tensor([0, 1, 1]), {"epsilons": {1: 0.125}})
+
+    def loss(values: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return (values["epsilons"].log() ** 2).sum() + (values["lambdas"] - 9.0).square().sum()
+
+    found = fit(free, loss, steps=50).values
+    assert found["epsilons"][1:].tolist() == [0.125, 0.125]
+    assert found["epsilons"][0].item() == pytest.approx(1.0, abs=0.05)
+    assert found["lambdas"].tolist() == pytest.approx([9.0] * 3, abs=0.05)
+
+
 def test_charge_of_a_lone_ion_stays(model: Model) -> None:
     (sodium,) = model.predict(["[Na+]"])
     free = FreeParameters(sodium, torch.tensor([0]))
@@ -389,6 +402,8 @@ def test_from_labels_to_training(toy_config: Path, tmp_path: Path) -> None:
         ({"molecules": ["[SiH4]"]}, DataError, "labels.anchors: .*leave it out"),
         ({"molecules": ["nonsense"]}, DataError, "nonsense: not a valid SMILES"),
         ({"molecules": []}, DataError, "at least 1"),
+        ({"held": {"epsilons": {"Hx": 0.1}}}, DataError, "held: Hx: write element symbols"),
+        ({"held": {"charges": {"H": 0.1}}}, DataError, "held"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(

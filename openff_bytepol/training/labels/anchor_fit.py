@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
 import torch
@@ -59,11 +60,22 @@ class FreeParameters:
         One molecule without an ensemble axis, float64; equivalent atoms have equal parameters.
     classes
         Class of each atom, numbered from 0; (n_atoms,).
+    held
+        Parameter (an epsilon or lambda) → atomic number → value that its atoms keep.
     """
 
-    def __init__(self, start: ParameterSet, classes: Tensor) -> None:
+    def __init__(
+        self,
+        start: ParameterSet,
+        classes: Tensor,
+        held: Mapping[str, Mapping[int, float]] = MappingProxyType({}),
+    ) -> None:
         self._start = {name: getattr(start, name).detach() for name in ATOM_PARAMETERS}
         self._classes = classes
+        self._held = {
+            name: torch.tensor([values.get(int(z), math.nan) for z in start.atomic_numbers])
+            for name, values in held.items()
+        }
         n_classes = int(classes.max()) + 1
         self.variables = {
             name: torch.zeros(n_classes, dtype=torch.float64, requires_grad=True) for name in UNITS
@@ -78,6 +90,8 @@ class FreeParameters:
                 values[name] = self._start[name] * (VOLUME_POWERS[name] * moved["volumes"]).exp()
             elif name != "charges":
                 values[name] = self._start[name] * moved[name].exp()
+        for name, kept in self._held.items():
+            values[name] = torch.where(kept.isnan(), values[name], kept.double())
         return values
 
     def restraint(self) -> Tensor:

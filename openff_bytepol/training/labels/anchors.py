@@ -65,7 +65,8 @@ def make_anchors(
     Raises
     ------
     DataError
-        If no dimer for training holds a molecule, or the model cannot describe it.
+        If no dimer for training holds a molecule, the model cannot describe it, or an element of
+        ``held`` does not exist.
     ModelNotFoundError
         If there is no such model.
     PolarizationCatastropheError, NonFiniteLossError
@@ -131,7 +132,11 @@ def fit_anchor(
     )
     graph = library.graphs[library.index(mapped_smiles)]
     classes, _ = refined_classes(graph.atomic_numbers.numpy(), graph.bonds.numpy())
-    free = FreeParameters(predicted[library.index(mapped_smiles)], torch.from_numpy(classes))
+    held: dict[str, dict[int, float]] = {
+        name: _by_atomic_number(values) for name, values in settings.held.items()
+    }
+    start = predicted[library.index(mapped_smiles)]
+    free = FreeParameters(start, torch.from_numpy(classes), held)
     found = fit(free, loss, steps=settings.steps)
     logger.info(
         "%s: loss %.4f before, %.4f after the fit to %d dimers; %s",
@@ -185,6 +190,16 @@ def choose_dimers(
         places = (np.arange(settings.max_dimers) + start) * len(others) / settings.max_dimers
         others = [others[int(place)] for place in places]
     return contacts + others
+
+
+def _by_atomic_number(values: Mapping[str, float]) -> dict[int, float]:
+    table = Chem.GetPeriodicTable()
+    try:
+        return {table.GetAtomicNumber(symbol): value for symbol, value in values.items()}
+    except RuntimeError as error:
+        raise DataError(
+            f"labels.anchors.held: {', '.join(values)}: write element symbols, as H"
+        ) from error
 
 
 def _is(mapped_smiles: str, other: str) -> bool:

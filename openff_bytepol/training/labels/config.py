@@ -10,6 +10,7 @@ from openff_bytepol.qm.levels import Level
 
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=0)]
+HeldParameter = Literal["epsilons", "lambdas", "ct_epsilons", "ct_lambdas"]
 
 
 class Section(BaseModel):
@@ -168,6 +169,9 @@ class AnchorConfig(Section):
     """Evaluations of the loss at most."""
     max_dimers: Annotated[int, Field(ge=1)] = 2000
     """Of a molecule that are no contacts from liquids; of more, as many are taken evenly."""
+    held: dict[HeldParameter, dict[str, Positive]] = {}
+    """Parameter → element symbol → value that the fit keeps (units of `ParameterSet`): where
+    dimers that are right make a bad liquid, one of few values can be tried against its density."""
     seed: int = 1
 
 

@@ -152,6 +152,8 @@ def load_anchors(config: TrainingConfig) -> list[dict[str, Any]]:
     """
     folder = config.output_folder / "anchors"
     paths = sorted(folder.glob("*.parquet"))
+    if config.labels.anchors is not None:
+        paths += [config.beside(path) for path in config.labels.anchors.files]
     if not paths:
         raise DataError(
             f"{folder}: no anchors; name molecules in `labels.anchors` and run "

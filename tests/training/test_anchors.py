@@ -29,7 +29,7 @@ from openff_bytepol.potentials import (
 )
 from openff_bytepol.training.batches import to_device
 from openff_bytepol.training.config import LabelConfig, TargetConfig, TrainingConfig, load_config
-from openff_bytepol.training.data import make_targets
+from openff_bytepol.training.data import load_anchors, make_targets
 from openff_bytepol.training.labels.anchor_fit import FreeParameters, fit
 from openff_bytepol.training.labels.anchor_loss import AnchorLoss
 from openff_bytepol.training.labels.anchors import choose_dimers, fit_anchor
@@ -383,6 +383,10 @@ def test_from_labels_to_training(toy_config: Path, tmp_path: Path) -> None:
     make_labels(toy_config, kinds=["anchors"], overwrite=True)
     assert path.stat().st_mtime_ns > written
 
+    moved = path.rename(tmp_path / "before.parquet")
+    with_anchors(toy_config, molecules=[], files=[moved.name])
+    assert [one["mapped_smiles"] for one in load_anchors(load_config(toy_config))] == [WATER]
+
     def train(folder: str, *parts: int | None) -> torch.Tensor:
         config = load_config(toy_config)
         for steps in parts:
@@ -401,7 +405,6 @@ def test_from_labels_to_training(toy_config: Path, tmp_path: Path) -> None:
         ({"molecules": ["CCO"]}, DataError, r"no dimer .* holds CCO; add it to .*contacts"),
         ({"molecules": ["[SiH4]"]}, DataError, "labels.anchors: .*leave it out"),
         ({"molecules": ["nonsense"]}, DataError, "nonsense: not a valid SMILES"),
-        ({"molecules": []}, DataError, "at least 1"),
         ({"held": {"epsilons": {"Hx": 0.1}}}, DataError, "held: Hx: write element symbols"),
         ({"held": {"charges": {"H": 0.1}}}, DataError, "held"),
     ],

@@ -160,8 +160,11 @@ class DecompositionConfig(Section):
 class AnchorConfig(Section):
     """Molecules whose nonbonded parameters are fitted directly to the dimers that hold them."""
 
-    molecules: Annotated[tuple[str, ...], Field(min_length=1)]
+    molecules: tuple[str, ...] = ()
     """SMILES."""
+    files: tuple[str, ...] = ()
+    """Parquet files beside the configuration that hold anchors made before; they count like those
+    made now."""
     model: str = "bytepol"
     """Name or folder of the model that gives the values to start from, and the parameters of all
     other molecules."""

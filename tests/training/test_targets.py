@@ -29,6 +29,7 @@ from openff_bytepol.training.targets.dimers import (
 )
 from openff_bytepol.training.targets.monomers import MonomerTarget, dipole_loss, monomer_losses
 from openff_bytepol.training.targets.priors import PriorTarget, prior_losses
+from openff_bytepol.training.targets.walls import wall_penalty
 from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ, dimer_row, molecule_row
 
 CONFIG = TargetConfig()
@@ -224,6 +225,16 @@ def test_monomer_loss_ignores_the_zero_of_energy(model: Model, library: Molecule
     energies = batch.energies[None] + 123.0
     losses = monomer_losses(energies, forces, batch, config)
     assert losses["energies"].item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_atoms_of_single_molecules_have_walls(model: Model, library: MoleculeLibrary) -> None:
+    config = CONFIG.model_copy(update={"n_geometries": 3, "wall_energy": 900.0})
+    target = MonomerTarget(split([molecule_row("O", WATER, WATER_XYZ)]), library, config)
+    batch = target.collate("train", [0], 5)
+    losses = target.losses(model, batch)
+    expected = wall_penalty(model.network.without_terms(batch.graph), 900.0)
+    assert expected.gt(0.0).all()
+    torch.testing.assert_close(losses["walls"], expected)
 
 
 @pytest.mark.parametrize("own_scale", [None, 0.3])

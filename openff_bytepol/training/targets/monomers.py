@@ -4,7 +4,8 @@ With d = E_model - E_ref of each geometry of a molecule, w = 1/(1 + E_ref/soften
 d's weighted mean removed (molecules have no common zero), the loss is the weighted mean
 pseudo-Huber of d/scale, plus those of force residuals over their scale, and of
 |mu - mu_ref|/(scale + fraction·|mu_ref|), which ties charges to the far field of a molecule.
-Dipoles that are NaN do not count.
+Dipoles that are NaN do not count. With ``wall_energy``, `wall_penalty` is added: many molecules
+are in no dimer.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from openff_bytepol.training.config import TargetConfig
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.base import robust, shuffled
+from openff_bytepol.training.targets.walls import wall_penalty
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,11 @@ class MonomerTarget:
             parameters, batch.coordinates, pairs=batch.pairs, create_graph=torch.is_grad_enabled()
         )
         dipoles = dipole_moments(parameters, batch.coordinates, pairs=batch.pairs)
-        return monomer_losses(components.total, forces, batch, self._config) | {
-            "dipoles": dipole_loss(dipoles, batch, self._config)
-        }
+        losses = monomer_losses(components.total, forces, batch, self._config)
+        losses["dipoles"] = dipole_loss(dipoles, batch, self._config)
+        if self._config.wall_energy:
+            losses["walls"] = wall_penalty(parameters, self._config.wall_energy)
+        return losses
 
     def describe(self, batch: MonomerBatch) -> str:
         return ", ".join(batch.smiles)

@@ -200,3 +200,8 @@ def test_pairs_from_liquids_have_totals() -> None:
     row = label_contact(Contact(("O", "O"), places, "1", True), settings)
     assert -6.0 < row["total"] < row["elst"] + row["exch"] - 0.3
     assert np.isnan(label_contact(Contact(("O", "O"), places, "2"), settings)["total"])
+
+
+def test_one_molecule_has_no_unlike_pairs() -> None:
+    with pytest.raises(ValueError, match="O alone has no unlike pairs"):
+        LiquidConfig(molecules=("O",), density=1.0, unlike=True)

@@ -333,3 +333,13 @@ def test_neighbours_on_a_line_stay_together(model: Model, library: MoleculeLibra
         {a, b} == {a // 2 * 2, a // 2 * 2 + 1} for a, b in zip(order[::2], order[1::2], strict=True)
     )
     assert collate_dimers(rows, library).steps.shape == (2, 5)
+
+
+def test_batch_of_all_dimers_is_made_once(library: MoleculeLibrary) -> None:
+    target = DimerTarget(split([dimer_row(3.1), dimer_row(3.4), dimer_row(3.7)]), library, CONFIG)
+    whole = target.collate("train", [2, 0, 1], 1)
+    assert target.collate("train", [0, 1, 2], 2) is whole
+    expected = collate_dimers(target.rows("train"), library)
+    torch.testing.assert_close(whole.coordinates, expected.coordinates)
+    assert whole.names == expected.names
+    assert len(target.collate("train", [2, 0], 1).names) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from openff_bytepol.qm.levels import Level
 
@@ -67,6 +67,14 @@ class LiquidConfig(Section):
     """Pairs that are labelled."""
     unlike: bool = False
     """Only pairs of different molecules: those that tell a mixture from its parts."""
+
+    @model_validator(mode="after")
+    def _unlike_needs_two(self) -> LiquidConfig:
+        if self.unlike and len(set(self.molecules)) == 1:
+            raise ValueError(
+                f"unlike: {self.molecules[0]} alone has no pairs of different molecules"
+            )
+        return self
 
 
 class ContactConfig(Section):

@@ -203,5 +203,5 @@ def test_pairs_from_liquids_have_totals() -> None:
 
 
 def test_one_molecule_has_no_unlike_pairs() -> None:
-    with pytest.raises(ValueError, match="O alone has no unlike pairs"):
+    with pytest.raises(ValueError, match="O alone has no pairs of different molecules"):
         LiquidConfig(molecules=("O",), density=1.0, unlike=True)

@@ -73,7 +73,7 @@ def make_anchors(
         If the model's own parameters have no loss.
     """
     settings = config.labels.anchors
-    if settings is None:
+    if settings is None or not settings.molecules:
         return []
     molecules = [hydrogenated(smiles) for smiles in settings.molecules]
     folder = config.output_folder / "anchors"
@@ -118,7 +118,7 @@ def fit_anchor(
     DataError, PolarizationCatastropheError, NonFiniteLossError
         As `make_anchors`.
     """
-    settings = config.labels.anchors or AnchorConfig(molecules=(mapped_smiles,))
+    settings = config.labels.anchors or AnchorConfig()
     library = MoleculeLibrary(model.build_graph, model.config.settings)
     library.add([mapped_smiles])
     if mapped_smiles not in library:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from openff_bytepol.exceptions import DataError
 
 Program = Literal["pyscf", "tblite", "psi4", "qchem", "gpu4pyscf"]
-Kind = Literal["gradient", "almo-eda", "sapt", "first-order", "counterpoise"]
+Kind = Literal["gradient", "almo-eda", "sapt", "first-order", "counterpoise", "three-body"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,13 @@ class Level:
     kind
         ``gradient`` (energy, gradient and dipole of molecules), ``almo-eda`` and ``sapt``
         (interaction energies in components), ``first-order`` (electrostatics and exchange),
-        ``counterpoise`` (totals only).
+        ``counterpoise`` (totals only), ``three-body`` (the non-additive part of totals).
     program
         Default program; the Q-Chem and gpu4pyscf routes of an ALMO-EDA level are chosen
         where the label is made.
     method
-        ``hf``, or a functional as PySCF names it, with ``-d3bj`` or ``-d4`` appended for a
+        ``hf``, ``mp2`` (three-body energies alone), or a functional as PySCF names it, with
+        ``-d3bj`` or ``-d4`` appended for a
         dispersion correction (``wb97m-d3bj`` and ``wb97x-d3bj`` replace VV10 by D3(BJ));
         ``gfn2-xtb`` or ``gfn1-xtb`` for tblite; ``sapt0`` for Psi4.
     basis

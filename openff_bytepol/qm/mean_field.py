@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,15 +54,34 @@ def build_molecule(
     fragment: Fragment, basis: str, ghosts: Sequence[Fragment] = (), ghosts_first: int = 0
 ) -> Any:
     """PySCF ``Mole``; ``ghosts`` give basis functions only, the first few before the fragment."""
-    gto = _import("pyscf.gto")
-    ghost_atoms = [_atoms(ghost, "ghost-") for ghost in ghosts]
-    groups = [*ghost_atoms[:ghosts_first], _atoms(fragment), *ghost_atoms[ghosts_first:]]
-    return gto.M(
-        atom=[atom for group in groups for atom in group],
+    return build_part(
+        [*ghosts[:ghosts_first], fragment, *ghosts[ghosts_first:]], {ghosts_first}, basis
+    )
+
+
+def build_part(fragments: Sequence[Fragment], present: Collection[int], basis: str) -> Any:
+    """PySCF ``Mole`` of some of the fragments, with the basis functions of all in their order.
+
+    Parameters
+    ----------
+    fragments
+        The whole cluster.
+    present
+        Numbers of those that are there; the others are ghosts.
+    basis
+        Basis set.
+    """
+    atoms: list[tuple[str, tuple[float, ...]]] = []
+    for number, fragment in enumerate(fragments):
+        atoms += _atoms(fragment, "" if number in present else "ghost-")
+    chosen = [fragments[number] for number in present]
+    heavy = {symbol for fragment in chosen for symbol in _heavy(fragment)}
+    return _import("pyscf.gto").M(
+        atom=atoms,
         unit="Bohr",
         basis=basis,
-        ecp=dict.fromkeys(_heavy(fragment), basis) if basis.startswith("def2") else {},
-        charge=fragment.charge,
+        ecp=dict.fromkeys(heavy, basis) if basis.startswith("def2") else {},
+        charge=sum(fragment.charge for fragment in chosen),
         spin=0,
         verbose=0,
     )

@@ -129,6 +129,48 @@ def torsions(
     _print_difference(difference, through_openmm)
 
 
+@app.command("three-body")
+def three_body(
+    file: Annotated[
+        Path, typer.Argument(help="Parquet file of clusters, or archive of GSCDB138 with 3B-69.")
+    ],
+    model: ModelOption = "bytepol",
+    as_json: JsonOption = False,
+) -> None:
+    """Three-body energies of trimers against quantum chemistry, errors by subset."""
+    from openff_bytepol.models import load_model
+    from openff_bytepol.training.three_body import (
+        STATISTICS,
+        evaluate_three_body,
+        read_three_body,
+    )
+
+    rows = read_three_body(file)
+    errors = evaluate_three_body(load_model(model), rows)
+    groups = errors.by(lambda row: str(row["subset"])) | {"all": errors.summary()}
+    if as_json:
+        trimers = [
+            {"name": row["name"], "reference": reference, "predicted": predicted}
+            for row, reference, predicted in zip(
+                errors.rows, errors.reference.tolist(), errors.predicted.tolist(), strict=True
+            )
+        ]
+        details = {
+            "levels": sorted({str(row["level"]) for row in errors.rows}),
+            "left_out": {"entries": len(rows) - len(errors.rows), "refused": errors.refused},
+        }
+        print_json({"unit": "kcal/mol", **details, "groups": groups, "trimers": trimers})
+        return
+    table = Table("kcal/mol", "n", *(name.replace("_", " ") for name in STATISTICS))
+    for name, group in groups.items():
+        table.add_row(name, str(group["n"]), *(f"{group[s]:.3f}" for s in STATISTICS))
+    console.print(table)
+    console.print(
+        f"left out: {len(rows) - len(errors.rows)} entries, "
+        f"{len(errors.refused)} molecules outside the model"
+    )
+
+
 @app.command("eda")
 def eda(
     folders: Annotated[list[Path], typer.Argument(help="Folders with NAME_0.xyz … and EDA.json.")],

@@ -23,8 +23,8 @@ def labels(
     kind: Annotated[
         list[str] | None,
         typer.Option(
-            help="molecules, contacts, ions, responses, decompositions, anchors or checks; "
-            "repeatable."
+            help="molecules, contacts, clusters, ions, responses, decompositions, anchors or "
+            "checks; repeatable."
         ),
     ] = None,
     resume: ResumeOption = True,

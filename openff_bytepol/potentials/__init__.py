@@ -7,6 +7,7 @@ ensemble members, differentiable with respect to coordinates and parameters.
 from openff_bytepol.potentials.decomposition import (
     InteractionComponents,
     interaction_components,
+    polarization_energies,
 )
 from openff_bytepol.potentials.energies import (
     EnergyComponents,
@@ -37,5 +38,6 @@ __all__ = [
     "induced_dipoles",
     "interaction_components",
     "molecular_polarizabilities",
+    "polarization_energies",
     "smallest_response_eigenvalue",
 ]

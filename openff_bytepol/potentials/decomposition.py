@@ -89,14 +89,7 @@ def interaction_components(
     """
     parameters, xyz, pairs = prepare(parameters, coordinates, system_index, pairs)
     response, distances = dipole_response(parameters, xyz, pairs)
-    inside, outside = response.part(pairs.within), response.part(pairs.between)
-
-    own = slice(pairs.interacting.start, pairs.within.stop)
-    field_within = own_field(parameters, response, pairs, own)
-    _, frozen = respond(inside, field_within, pairs, solver, within_molecules=True)
-
-    field = charge_field(parameters.charges, outside)
-    unanswered = field + dipole_field(frozen, outside)
+    frozen, field, unanswered = _frozen_dipoles(parameters, response, pairs, solver)
     frozen_energy = -0.5 * COULOMB * (frozen * (field + unanswered)).sum(-2)
     elec = sum_by(frozen_energy, pairs.atom_system, pairs.n_systems)
     pol, _ = respond(response, unanswered, pairs, solver)
@@ -111,6 +104,51 @@ def interaction_components(
         disp=additive["dispersion"],
         ct=additive["charge_transfer"],
     )
+
+
+def polarization_energies(
+    parameters: ParameterSet,
+    coordinates: Tensor,
+    system_index: Tensor | None = None,
+    *,
+    pairs: Pairs | None = None,
+    solver: SolverOptions = DEFAULT_SOLVER,
+) -> Tensor:
+    """POL of `interaction_components` alone, the one component that is not a sum over pairs.
+
+    Parameters
+    ----------
+    parameters, coordinates, system_index, pairs, solver
+        As for `interaction_components`.
+
+    Returns
+    -------
+    Tensor
+        kcal/mol; the shape of the components.
+
+    Raises
+    ------
+    ParameterError, ConvergenceError, PolarizationCatastropheError
+        As `energy`.
+    """
+    parameters, xyz, pairs = prepare(parameters, coordinates, system_index, pairs)
+    response, _ = dipole_response(parameters, xyz, pairs)
+    *_, unanswered = _frozen_dipoles(parameters, response, pairs, solver)
+    return respond(response, unanswered, pairs, solver)[0]
+
+
+def _frozen_dipoles(
+    parameters: ParameterSet, response: Response, pairs: Pairs, solver: SolverOptions
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Dipoles of the separate molecules, the field of charges between molecules, and the field
+    that these dipoles do not yet answer; (..., 3, n_atoms) each, e·Å and e/Å².
+    """
+    inside, outside = response.part(pairs.within), response.part(pairs.between)
+    own = slice(pairs.interacting.start, pairs.within.stop)
+    field_within = own_field(parameters, response, pairs, own)
+    _, frozen = respond(inside, field_within, pairs, solver, within_molecules=True)
+    field = charge_field(parameters.charges, outside)
+    return frozen, field, field + dipole_field(frozen, outside)
 
 
 def _published_shift(

@@ -14,6 +14,7 @@ from openff_bytepol.exceptions import DataError
 from openff_bytepol.training.labels.config import (
     AnchorConfig,
     CheckConfig,
+    ClusterConfig,
     ContactConfig,
     DecompositionConfig,
     PoolConfig,
@@ -23,7 +24,7 @@ from openff_bytepol.training.labels.config import (
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=0)]
 TargetName = Literal[
-    "priors", "dimers", "contacts", "monomers", "responses", "potentials", "anchors"
+    "priors", "dimers", "contacts", "clusters", "monomers", "responses", "potentials", "anchors"
 ]
 DATA_VARIABLE = "BYTEPOL_REFERENCE_DATA"
 
@@ -70,10 +71,11 @@ class LabelConfig(_Section):
     decompositions: DecompositionConfig | None = None
     checks: CheckConfig | None = None
     contacts: ContactConfig | None = None
+    clusters: ClusterConfig | None = None
     anchors: AnchorConfig | None = None
 
 
-Component = Literal["elst", "exch", "ind", "disp", "total", "dipole", "potential"]
+Component = Literal["elst", "exch", "ind", "disp", "total", "three_body", "dipole", "potential"]
 
 
 class DimerSource(_Section):
@@ -158,6 +160,10 @@ class TargetConfig(_Section):
     """Electrostatics alone counts by exp(-exchange/this), kcal/mol."""
     dimer_energy_limit: Positive = 20.0
     """Dimers with a total interaction above this are left out, kcal/mol."""
+    cluster_energy_scale: Positive = 0.05
+    """Of three-body energies, kcal/mol."""
+    cluster_relative_scale: Annotated[float, Field(ge=0.0)] = 0.05
+    """Part of a three-body energy's size that is added to ``cluster_energy_scale``."""
     charge_limits: dict[int, Positive] = {}
     """Largest absolute charge of an atom by atomic number, e; larger ones are penalized."""
     wall_energy: Annotated[float, Field(ge=0.0)] = 0.0
@@ -205,8 +211,8 @@ class TrainingConfig(_Section):
     labels: LabelConfig = LabelConfig()
     dimers: tuple[DimerSource, ...] = ()
     level_factors: dict[str, dict[Component, Positive]] = {}
-    """Level of theory → factors on components of dimers, dipoles and potentials that bring it
-    nearer to a better level."""
+    """Level of theory → factors on components of dimers, three-body energies, dipoles and
+    potentials that bring it nearer to a better level."""
     split: SplitConfig = SplitConfig()
     targets: TargetConfig = TargetConfig()
     stages: tuple[StageConfig, ...]

@@ -13,17 +13,20 @@ import pyarrow as pa
 
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.nn.model import Model
-from openff_bytepol.training.config import SplitConfig, TrainingConfig
+from openff_bytepol.training.cluster_data import load_clusters
+from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.datasets.schemas import POTENTIALS, RESPONSES
 from openff_bytepol.training.labels.config import ContactConfig, DecompositionConfig
 from openff_bytepol.training.labels.dimers import import_dimers
 from openff_bytepol.training.labels.ions import make_ion_curves
 from openff_bytepol.training.labels.schema import MOLECULES, read_table
+from openff_bytepol.training.level_factors import corrected
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.perception import canonical_smiles
-from openff_bytepol.training.splits import Split, assign, in_share, pair_key, scaffold_key
+from openff_bytepol.training.splits import Rows, pair_key, scaffold_key, split_rows
 from openff_bytepol.training.targets.anchors import ANCHORS, AnchorTarget
 from openff_bytepol.training.targets.base import Target
+from openff_bytepol.training.targets.clusters import ClusterTarget
 from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS, DimerTarget
 from openff_bytepol.training.targets.monomers import MonomerTarget
 from openff_bytepol.training.targets.potentials import PotentialTarget
@@ -31,7 +34,6 @@ from openff_bytepol.training.targets.priors import PriorTarget
 from openff_bytepol.training.targets.responses import ResponseTarget
 
 logger = logging.getLogger(__name__)
-Rows = dict[Split, list[dict[str, Any]]]
 
 MOST_COPIES: Final = 20
 """Of a contact in an epoch, where `ContactConfig.shown` asks for more."""
@@ -47,13 +49,13 @@ def load_dimers(config: TrainingConfig) -> Rows:
     contacts = config.labels.contacts
     rows += _labelled_dimers(config, "contacts", contacts)
     rows += _labelled_dimers(config, "decompositions", config.labels.decompositions)
-    rows = [_corrected(row, config) for row in rows]
+    rows = [corrected(row, config) for row in rows]
     rows = [row for row in rows if not _interaction(row) > config.targets.dimer_energy_limit]
     names = {s: canonical_smiles(s) for row in rows for s in (row["smiles_a"], row["smiles_b"])}
     split = config.split
-    result = _split(
+    result = split_rows(
         rows,
-        lambda row: pair_key(names[row["smiles_a"]], names[row["smiles_b"]]),
+        lambda row: {pair_key(names[row["smiles_a"]], names[row["smiles_b"]])},
         split.pair_fraction,
         split,
         trained={pair_key(name, name) for name in map(canonical_smiles, split.trained)},
@@ -104,12 +106,6 @@ def _weight(row: dict[str, Any], settings: ContactConfig | DecompositionConfig) 
     if isinstance(settings, ContactConfig) and not math.isnan(row["total"]):
         return settings.total_weight or settings.weight
     return settings.weight
-
-
-def _corrected(row: dict[str, Any], config: TrainingConfig) -> dict[str, Any]:
-    """With the factors of the row's level on the quantities that it holds."""
-    factors = config.level_factors.get(row["level"], {})
-    return row | {name: factor * row[name] for name, factor in factors.items() if name in row}
 
 
 def _interaction(row: dict[str, Any]) -> float:
@@ -164,7 +160,7 @@ def load_anchors(config: TrainingConfig) -> list[dict[str, Any]]:
 
 def _labelled(config: TrainingConfig, kind: str, schema: pa.Schema) -> list[dict[str, Any]]:
     paths = sorted((config.labels_folder / kind).glob("*.parquet"))
-    return [_corrected(row, config) for path in paths for row in read_table(path, schema)]
+    return [corrected(row, config) for path in paths for row in read_table(path, schema)]
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -176,7 +172,7 @@ def _by_scaffold(
 ) -> Rows:
     """Split, with rows for training repeated as ``labels.emphasis`` says."""
     fraction = config.split.scaffold_fraction
-    result = _split(rows, lambda row: scaffold_key(name(row)), fraction, config.split)
+    result = split_rows(rows, lambda row: {scaffold_key(name(row))}, fraction, config.split)
     often = {canonical_smiles(smiles): n for smiles, n in config.labels.emphasis.items()}
     result["train"] = [row for row in result["train"] for _ in range(often.get(name(row), 1))]
     return result
@@ -207,22 +203,6 @@ def without_known_dipoles(molecules: Rows, responses: Rows) -> Rows:
         ]
         for split, rows in molecules.items()
     }
-
-
-def _split(
-    rows: Iterable[dict[str, Any]],
-    key: Callable[[dict[str, Any]], str],
-    fraction: float,
-    settings: SplitConfig,
-    trained: Collection[str] = (),
-) -> Rows:
-    result: Rows = {"train": [], "validation": [], "test": []}
-    for row in rows:
-        group = key(row)
-        part = "train" if group in trained else assign(group, fraction, settings.seed)
-        if part != "train" or in_share(group, settings.train_share, settings.seed):
-            result[part].append(row)
-    return result
 
 
 def make_targets(config: TrainingConfig, model: Model) -> dict[str, Target]:
@@ -287,6 +267,10 @@ def _separate_targets(
         potentials = load_potentials(config)
         library.add(row["mapped_smiles"] for rows in potentials.values() for row in rows)
         targets["potentials"] = PotentialTarget(potentials, library, config.targets)
+    if "clusters" in used:
+        clusters = load_clusters(config)
+        library.add(s for rows in clusters.values() for row in rows for s in row["smiles"])
+        targets["clusters"] = ClusterTarget(clusters, library, config.targets)
     if "anchors" in used:
         anchors = load_anchors(config)
         library.add(row["mapped_smiles"] for row in anchors)

@@ -13,6 +13,7 @@ import torch
 from openff_bytepol.nn.model import Model
 from openff_bytepol.potentials import electrostatic_potentials
 from openff_bytepol.training.config import TrainingConfig
+from openff_bytepol.training.datasets.readers.gscdb import read_trimers
 from openff_bytepol.training.evaluate import (
     COMPONENTS,
     DimerErrors,
@@ -36,8 +37,10 @@ from openff_bytepol.training.plots import (
 )
 from openff_bytepol.training.references import read_torsion_scans
 from openff_bytepol.training.targets.base import Target
+from openff_bytepol.training.targets.clusters import ClusterTarget
 from openff_bytepol.training.targets.dimers import DimerTarget
 from openff_bytepol.training.targets.potentials import PotentialTarget
+from openff_bytepol.training.three_body import evaluate_three_body
 
 NEAR_EQUILIBRIUM = 20.0
 """Dimers with less exchange than this count as near equilibrium, kcal/mol."""
@@ -75,6 +78,11 @@ def write_report(
     potentials = targets.get("potentials")
     if isinstance(potentials, PotentialTarget) and potentials.size("test"):
         report["potentials"] = potential_summary(model, potentials.rows("test"))
+    clusters = targets.get("clusters")
+    if isinstance(clusters, ClusterTarget) and clusters.size("test"):
+        report["clusters"] = evaluate_three_body(model, clusters.rows("test")).summary()
+    if losses := validation_losses(folder, "clusters"):
+        report["clusters_validation_loss"] = losses[-1]
     torsions = config.data_path(config.evaluation.torsions)
     if torsions.is_file():
         scans = read_torsion_scans(torsions)
@@ -86,10 +94,21 @@ def write_report(
     if responses.is_file():
         molecules = not_labelled(read_responses(responses), config.labels.responses)
         report["response"] = response_summary(evaluate_response(model, molecules))
+        trimers = read_trimers(responses).rows
+        report["three_body"] = evaluate_three_body(model, trimers).summary()
     (folder / "report.json").write_text(json.dumps(_finite(report), indent=2))
     text = _markdown(report)
     write_html(folder / "report.html", config.name, text, pictures)
     return text
+
+
+def validation_losses(folder: Path, target: str) -> list[float]:
+    """Sum of the parts of a target's validation loss, of every epoch that has one."""
+    found = [
+        [value for name, value in record.items() if name.startswith(f"validation/{target}/")]
+        for record in read_metrics(folder)
+    ]
+    return [sum(parts) for parts in found if parts]
 
 
 def _loss_pictures(folder: Path) -> list[Picture]:
@@ -248,6 +267,11 @@ def _markdown(report: dict[str, Any]) -> str:
             f"RMS error {found['rms']:.2f} kcal/mol/e",
             "",
         ]
+    if "clusters" in report:
+        lines += [_three_body_line("held-out clusters", report["clusters"]), ""]
+    if "clusters_validation_loss" in report:
+        loss = report["clusters_validation_loss"]
+        lines += [f"- Validation loss of clusters after the last epoch: {loss:.4f}", ""]
     if "torsions" in report:
         lines += ["Torsion scans (MobleyLab qm-theory-benchmark), mean RMSE in kcal/mol:", ""]
         for name in ("neutral", "ions"):
@@ -263,6 +287,15 @@ def _markdown(report: dict[str, Any]) -> str:
             f"- Polarizabilities (Pol130, {response['polarizability_n']} molecules): mean error "
             f"{response['polarizability_mean_percent']:.1f} %, "
             f"signed {response['polarizability_signed']:+.1f} %",
-            "",
         ]
+    if "three_body" in report:
+        lines += [_three_body_line("3B-69", report["three_body"]), ""]
     return "\n".join(lines)
+
+
+def _three_body_line(source: str, found: Mapping[str, float]) -> str:
+    return (
+        f"- Three-body energies ({source}, {found['n']} trimers): mean absolute error "
+        f"{found['mean_absolute_error']:.3f} kcal/mol, signed {found['mean_signed_error']:+.3f} "
+        f"kcal/mol, slope {found['slope']:.2f}"
+    )

@@ -3,12 +3,53 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Final, Literal, TypeAlias
 
 from rdkit import Chem
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
+from openff_bytepol.training.config import SplitConfig
+
 Split = Literal["train", "validation", "test"]
+Rows: TypeAlias = dict[Split, list[dict[str, Any]]]
+_HELD_OUT: Final[tuple[Split, ...]] = ("test", "validation")
+
+
+def split_rows(
+    rows: Iterable[dict[str, Any]],
+    groups: Callable[[dict[str, Any]], Collection[str]],
+    fraction: float,
+    settings: SplitConfig,
+    trained: Collection[str] = (),
+) -> Rows:
+    """Rows by split, in their order.
+
+    Parameters
+    ----------
+    rows
+        What is split.
+    groups
+        Keys of a row: it is tested on if one of them is held out for testing, else validated on
+        if one is held out for validation, else trained on if all are in the share for training.
+    fraction
+        Share of groups that goes to test; see `assign`.
+    settings
+        Seed, and the share for training.
+    trained
+        Keys that are never held out.
+    """
+    result: Rows = {"train": [], "validation": [], "test": []}
+    for row in rows:
+        keys = groups(row)
+        parts: set[Split] = {
+            "train" if key in trained else assign(key, fraction, settings.seed) for key in keys
+        }
+        part: Split = next((one for one in _HELD_OUT if one in parts), "train")
+        share = settings.train_share
+        if part != "train" or all(in_share(key, share, settings.seed) for key in keys):
+            result[part].append(row)
+    return result
 
 
 def assign(key: str, fraction: float, seed: int) -> Split:

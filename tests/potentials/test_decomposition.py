@@ -16,6 +16,7 @@ from openff_bytepol.potentials import (
     energy,
     induced_dipoles,
     interaction_components,
+    polarization_energies,
 )
 from openff_bytepol.settings import PUBLISHED_SETTINGS
 from tests.potentials import naive
@@ -42,6 +43,7 @@ def test_components_are_differences_of_energies(smiles, constants):
     electric = difference("permanent") + difference("induction")
     torch.testing.assert_close(ours.elec + ours.pol, electric, **close)
     torch.testing.assert_close(ours.total, whole.total - parts.total.sum(), **close)
+    torch.testing.assert_close(polarization_energies(parameters, coordinates), ours.pol)
     assert list(ours.as_dict()) == ["elec", "pauli", "pol", "disp", "ct"]
 
 

@@ -361,7 +361,7 @@ def test_heads_learn_an_anchor(toy_config: Path, tmp_path: Path, anchors: list[d
 def test_from_labels_to_training(toy_config: Path, tmp_path: Path) -> None:
     with_anchors(toy_config)
     assert "anchors" in DEFAULT_BATCH
-    assert SEED_ORDER.index("anchors") == len(SEED_ORDER) - 1
+    assert SEED_ORDER.index("anchors") == 6
     with pytest.raises(DataError, match=r"no anchors.*--kind anchors"):
         make_targets(load_config(toy_config), Model(seed=1))
     make_labels(toy_config, kinds=["anchors"])

@@ -64,9 +64,9 @@ class LiquidConfig(Section):
     frames: Annotated[int, Field(ge=1)] = 4
     steps_between: Annotated[int, Field(ge=1)] = 150
     count: Annotated[int, Field(ge=1)] = 8
-    """Pairs that are labelled."""
+    """Pairs, or trimers, that are labelled."""
     unlike: bool = False
-    """Only pairs of different molecules: those that tell a mixture from its parts."""
+    """Only pairs, or trimers, of different molecules: those that tell a mixture from its parts."""
 
     @model_validator(mode="after")
     def _unlike_needs_two(self) -> LiquidConfig:
@@ -137,6 +137,36 @@ class ContactConfig(Section):
             return None
         name = f"{self.total.upper()}/{self.basis} (density fitting, counterpoise)"
         return Level(name, "counterpoise", "pyscf", self.total, self.basis, grid=(35, 110))
+
+
+class ClusterConfig(Section):
+    """Trimers of neighbours from liquids with three-body energies (PySCF)."""
+
+    liquids: tuple[LiquidConfig, ...] = ()
+    """Liquids and mixtures from which they are cut."""
+    files: tuple[str, ...] = ()
+    """Parquet files beside the configuration that hold clusters made before; they count like those
+    made now."""
+    model: str = "bytepol"
+    """Name or folder of the model that simulates the liquids."""
+    basis: str = "def2-svpd"
+    reach: Positive = 1.1
+    """Neighbours are molecules whose smallest distance, in sums of van der Waals radii, is below.
+    A trimer is a molecule with two of its neighbours."""
+    closest: Positive = 0.55
+    """Trimers with a smaller distance are left out: the rigid conformers that stand for a liquid's
+    flexible molecules can clash where those did not."""
+    max_atoms: Annotated[int, Field(ge=3)] = 30
+    """Of a trimer; larger ones are left out."""
+    n_conformers: Annotated[int, Field(ge=1)] = 3
+    relaxation_steps: Count = 60
+    seed: int = 7
+
+    @property
+    def level(self) -> Level:
+        """Level of theory."""
+        name = f"MP2/{self.basis} (density fitting, counterpoise)"
+        return Level(name, "three-body", "pyscf", "mp2", self.basis)
 
 
 class PairConfig(Section):

@@ -17,6 +17,7 @@ from openff_bytepol.training.labels import aimnet2, geometries, priors
 from openff_bytepol.training.labels.anchors import make_anchors
 from openff_bytepol.training.labels.checks import make_checks
 from openff_bytepol.training.labels.chunks import make_files, split_into_chunks
+from openff_bytepol.training.labels.clusters import make_clusters
 from openff_bytepol.training.labels.contacts import make_contacts
 from openff_bytepol.training.labels.decompositions import make_decompositions
 from openff_bytepol.training.labels.dimers import import_dimers
@@ -116,6 +117,7 @@ def _ions(
 KINDS: Final[dict[str, Callable[..., list[Path]]]] = {
     "molecules": make_molecules,
     "contacts": make_contacts,
+    "clusters": make_clusters,
     "ions": _ions,
     "responses": make_responses,
     "decompositions": make_decompositions,

@@ -69,12 +69,28 @@ class RigidMolecule:
         ConvergenceError
             If the SCF does not converge.
         """
+        best, rotation, translation = self._fit(coordinates)
+        return self._solved(best, level).moved(rotation, translation)
+
+    def placed(self, coordinates: Coordinates) -> Fragment:
+        """The most similar conformer, moved onto a geometry, without orbitals.
+
+        Parameters
+        ----------
+        coordinates
+            (n_atoms, 3), Å.
+        """
+        best, rotation, translation = self._fit(coordinates)
+        moved = self.conformers[best] @ rotation.T + translation
+        return Fragment.from_mapped_smiles(self.mapped_smiles, moved)
+
+    def _fit(self, coordinates: Coordinates) -> tuple[int, Coordinates, Coordinates]:
+        """Number of the most similar conformer, rotation R and translation t: x·Rᵀ + t."""
         centre = coordinates.mean(0)
         fits = [_align(coordinates - centre, x - x.mean(0)) for x in self.conformers]
         best = int(np.argmin([deviation for _, deviation in fits]))
         rotation = fits[best][0]
-        translation = centre - self.conformers[best].mean(0) @ rotation.T
-        return self._solved(best, level).moved(rotation, translation)
+        return best, rotation, centre - self.conformers[best].mean(0) @ rotation.T
 
     def _solved(self, conformer: int, level: Level) -> Orbitals:
         key = (conformer, level.name)

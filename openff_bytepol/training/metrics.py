@@ -56,6 +56,15 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def validation_losses(folder: Path, target: str) -> list[float]:
+    """Sum of the parts of a target's validation loss, of every epoch that has one."""
+    found = [
+        [value for name, value in record.items() if name.startswith(f"validation/{target}/")]
+        for record in read_metrics(folder)
+    ]
+    return [sum(parts) for parts in found if parts]
+
+
 def _event_writer(folder: Path) -> Any:
     try:
         from tensorboardX import SummaryWriter

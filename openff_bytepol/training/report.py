@@ -26,7 +26,7 @@ from openff_bytepol.training.evaluate import (
 from openff_bytepol.training.groups import functional_groups
 from openff_bytepol.training.html import Picture, write_html
 from openff_bytepol.training.labels.responses import not_labelled
-from openff_bytepol.training.metrics import read_metrics
+from openff_bytepol.training.metrics import read_metrics, validation_losses
 from openff_bytepol.training.moments import read_responses
 from openff_bytepol.training.plots import (
     plot_curves,
@@ -100,15 +100,6 @@ def write_report(
     text = _markdown(report)
     write_html(folder / "report.html", config.name, text, pictures)
     return text
-
-
-def validation_losses(folder: Path, target: str) -> list[float]:
-    """Sum of the parts of a target's validation loss, of every epoch that has one."""
-    found = [
-        [value for name, value in record.items() if name.startswith(f"validation/{target}/")]
-        for record in read_metrics(folder)
-    ]
-    return [sum(parts) for parts in found if parts]
 
 
 def _loss_pictures(folder: Path) -> list[Picture]:

@@ -139,7 +139,7 @@ def collate_clusters(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -
     atoms, coordinates, pairs = [], [], []
     for row, trimer in zip(rows, trimers, strict=True):
         xyz = torch.tensor(row["coordinates"], dtype=torch.float32).reshape(-1, 3)
-        places = torch.split(xyz, [sizes[molecule] for molecule in trimer])  # type: ignore[no-untyped-call]
+        places = torch.split(xyz, [sizes[molecule] for molecule in trimer])
         for part in PARTS:
             atoms += [in_graph[trimer[i]] for i in part]
             coordinates += [places[i] for i in part]

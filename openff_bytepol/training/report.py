@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from openff_bytepol.exceptions import DataError
 from openff_bytepol.nn.model import Model
 from openff_bytepol.potentials import electrostatic_potentials
 from openff_bytepol.training.config import TrainingConfig
@@ -41,6 +43,8 @@ from openff_bytepol.training.targets.clusters import ClusterTarget
 from openff_bytepol.training.targets.dimers import DimerTarget
 from openff_bytepol.training.targets.potentials import PotentialTarget
 from openff_bytepol.training.three_body import evaluate_three_body
+
+logger = logging.getLogger(__name__)
 
 NEAR_EQUILIBRIUM = 20.0
 """Dimers with less exchange than this count as near equilibrium, kcal/mol."""
@@ -94,8 +98,12 @@ def write_report(
     if responses.is_file():
         molecules = not_labelled(read_responses(responses), config.labels.responses)
         report["response"] = response_summary(evaluate_response(model, molecules))
-        trimers = read_trimers(responses).rows
-        report["three_body"] = evaluate_three_body(model, trimers).summary()
+        try:
+            trimers = read_trimers(responses).rows
+        except DataError as error:
+            logger.warning("no three-body energies of 3B-69 in the report: %s", error)
+        else:
+            report["three_body"] = evaluate_three_body(model, trimers).summary()
     (folder / "report.json").write_text(json.dumps(_finite(report), indent=2))
     text = _markdown(report)
     write_html(folder / "report.html", config.name, text, pictures)

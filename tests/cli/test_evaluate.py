@@ -52,6 +52,22 @@ def test_torsions(bytepol, reference_data, tmp_path):
     assert all(row["bytepol"] > 0.0 and row["gfn2_xtb"] > 0.0 for row in molecules)
 
 
+def test_three_body(bytepol, reference_data, tmp_path):
+    archive = reference_data / "data/monomers/gscdb138_subset.tar.gz"
+    document = bytepol("evaluate", "three-body", archive, "--json").document
+    assert document["groups"]["3B-69"] == document["groups"]["all"]
+    assert document["groups"]["all"]["n"] == len(document["trimers"]) == 69
+    assert document["groups"]["all"]["mean_absolute_error"] < 0.2
+    table = tmp_path / "trimers.parquet"
+    bytepol("data", "import", archive, "--reader", "gscdb-trimers", "-o", table)
+    finished = bytepol("evaluate", "three-body", table)
+    assert "slope" in finished.output
+    assert "left out: 0 entries" in finished.output
+    missing = bytepol("evaluate", "three-body", tmp_path / "none.parquet")
+    assert missing.code == 1
+    assert missing.messages.startswith("DataError")
+
+
 def test_eda(bytepol, reference_data):
     folder = reference_data / "reference/byteff_pol_qm/dimers/EMC_LI"
     (comparison,) = bytepol("evaluate", "eda", folder, "--json").document

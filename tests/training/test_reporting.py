@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from openff_bytepol.exceptions import DataError
 from openff_bytepol.nn.model import Model
 from openff_bytepol.training import report, train
 from openff_bytepol.training.batches import to_device
@@ -21,8 +22,10 @@ from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.moments import MolecularResponse
 from openff_bytepol.training.openmm_check import check_dimers, check_torsions, openmm_energies
 from openff_bytepol.training.references import TorsionScan
+from openff_bytepol.training.targets.clusters import ClusterTarget
 from openff_bytepol.training.targets.dimers import collate_dimers
 from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ, dimer_row
+from tests.training.test_clusters import cluster_row
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,11 @@ def test_benchmark_molecules_trained_on_are_not_reported(
     archive.touch()
     monkeypatch.setattr(report, "read_responses", lambda path: held)
 
+    def no_trimers(path: Path) -> None:
+        raise DataError("no 3B-69 inside")
+
+    monkeypatch.setattr(report, "read_trimers", no_trimers)
+
     def counts(settings: ResponseConfig | None) -> tuple[int, int]:
         config = TrainingConfig(
             name="x", reference_data="x", output=str(tmp_path), stages=(),
@@ -63,6 +71,33 @@ def test_benchmark_molecules_trained_on_are_not_reported(
 
     assert counts(None) == counts(ResponseConfig()) == (2, 2)
     assert counts(ResponseConfig(benchmark=("[H]O[H]",))) == (1, 1)
+
+
+def test_three_body_energies_are_reported(
+    model: Model, tmp_path: Path, reference_data: Path
+) -> None:
+    archive = reference_data / "data/monomers/gscdb138_subset.tar.gz"
+    config = TrainingConfig(
+        name="x", reference_data="x", output=str(tmp_path), stages=(),
+        evaluation=EvaluationConfig(torsions=str(tmp_path / "none"), gscdb=str(archive)),
+    )  # fmt: skip
+    library = MoleculeLibrary(model.build_graph, model.config.settings)
+    library.add([WATER, METHANE])
+    held = [cluster_row(WATER, METHANE, WATER)]
+    target = ClusterTarget({"train": [], "validation": [], "test": held}, library, config.targets)
+    MetricsLog(tmp_path).write({"stage": "a", "epoch": 1, "validation/clusters/three-body": 0.25})
+    text = report.write_report(model, {"clusters": target}, config, tmp_path)
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert found["three_body"]["n"] == 69
+    assert found["clusters"]["n"] == 1
+    assert found["clusters_validation_loss"] == 0.25
+    slope = found["three_body"]["slope"]
+    assert "Three-body energies (3B-69, 69 trimers): mean absolute error" in text
+    assert f"slope {slope:.2f}" in text
+    assert "Three-body energies (held-out clusters, 1 trimers)" in text
+    assert "clusters 0 / 0 / 1" in text
+    assert text.index("Dip146") < text.index("3B-69")
+    assert "3B-69" in (tmp_path / "report.html").read_text()
 
 
 def test_metrics_are_kept_and_shown(tmp_path: Path) -> None:

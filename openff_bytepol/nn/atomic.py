@@ -75,6 +75,9 @@ class NonbondedHead(nn.Module):
         self.reference_volume: Tensor
         self.config = config.nonbonded
         output = self.config.output
+        names = ["epsilon", "lambda", "ct_epsilon", "ct_lambda"]
+        if self.config.own_polarizability:
+            names.append("polarizability")
         self.logarithm = nn.ModuleDict(
             {
                 name: Perceptron(
@@ -83,7 +86,7 @@ class NonbondedHead(nn.Module):
                     self.config.activation,
                     small_start=config.priors == "chemical",
                 )
-                for name in ("epsilon", "lambda", "ct_epsilon", "ct_lambda")
+                for name in names
             }
         )
         for name, prior in nonbonded_priors(config).items():
@@ -114,7 +117,13 @@ class NonbondedHead(nn.Module):
                 volumes = torch.where(elements == element, override.volume, volumes)
         ratio = volumes / self.free_volume[:, elements]
         minimum = self.config.minimum
-        alpha = (self.free_polarizability[:, elements] * ratio ** (4 / 3)).clamp(min=minimum)
+        factors = {
+            name: torch.exp(head(atoms).squeeze(-1)) for name, head in self.logarithm.items()
+        }
+        alpha = self.free_polarizability[:, elements] * ratio ** (4 / 3)
+        if "polarizability" in factors:
+            alpha = alpha * factors.pop("polarizability")
+        alpha = alpha.clamp(min=minimum)
         for element, override in self.overrides.items():
             if override.polarizability is not None:
                 alpha = torch.where(elements == element, override.polarizability, alpha)
@@ -124,8 +133,8 @@ class NonbondedHead(nn.Module):
                 raised = damping.clamp(min=override.minimum_damping)
                 damping = torch.where(elements == element, raised, damping)
         learned = {
-            name: getattr(self, f"prior_{name}")[elements] * torch.exp(head(atoms).squeeze(-1))
-            for name, head in self.logarithm.items()
+            name: getattr(self, f"prior_{name}")[elements] * factor
+            for name, factor in factors.items()
         }
         c6 = self.free_c6[:, elements] * ratio**2 * self.config.c6_scale
         return {

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from openff_bytepol.free_atoms import FREE_ATOMS
 from openff_bytepol.graph.build import GraphOptions
@@ -122,6 +130,18 @@ class NonbondedConfig(_Frozen):
     """Smallest polarizability (Å³) and C6 (kcal/mol·Å⁶)."""
     minimum_damping: Positive = 1e-6
     """Smallest damping volume, Å³."""
+    own_polarizability: bool = False
+    """Whether polarizabilities have a factor of their own. Without one they follow the volume
+    that C6 and radius follow too, and water keeps nearly all of its on oxygen, where three-body
+    energies put a third on the hydrogens."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_came_later(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Models without the factor keep the hash that they had before there was one."""
+        fields: dict[str, Any] = dump(self)
+        if not self.own_polarizability:
+            del fields["own_polarizability"]
+        return fields
 
 
 class ElementOverride(_Frozen):

@@ -13,7 +13,7 @@ from openff_bytepol.exceptions import ModelError, UnsupportedElementError
 from openff_bytepol.graph import batch_graphs, dgl_backend
 from openff_bytepol.models import load_model
 from openff_bytepol.nn import Model, ModelConfig
-from openff_bytepol.nn.config import ElementOverride, FixedTerms
+from openff_bytepol.nn.config import ElementOverride, FixedTerms, NonbondedConfig
 from openff_bytepol.nn.postprocess import symmetrize
 from openff_bytepol.parameters import ATOM_PARAMETERS, TERM_PARAMETERS, ParameterSet
 from tests.graph.brute_force import rdkit_mol
@@ -339,3 +339,21 @@ def test_parameters_of_atoms_alone_are_those_of_the_whole(model):
         assert torch.equal(getattr(atoms, name), getattr(whole, name)), name
     assert all(len(getattr(atoms, index)) == 0 for index in TERM_PARAMETERS)
     assert atoms.proper_k.shape == (1, 0, 4)
+
+    def test_own_polarizability(self):
+        """A factor on polarizabilities alone; models without it keep their hash."""
+        plain = ModelConfig()
+        own = NonbondedConfig(own_polarizability=True)
+        config = ModelConfig(nonbonded=own)
+        assert "own_polarizability" not in plain.model_dump(mode="json")["nonbonded"]
+        assert ModelConfig.model_validate(config.model_dump(mode="json")) == config
+        model = Model(config, seed=0)
+        (before,) = model.predict(["CO"])
+        with torch.no_grad():
+            model.network.nonbonded.logarithm["polarizability"].layers[-1].bias += 0.5
+        (after,) = model.predict(["CO"])
+        for name in ("polarizabilities", "dampings"):
+            ratio = getattr(after, name) / getattr(before, name)
+            torch.testing.assert_close(ratio, torch.full_like(ratio, math.exp(0.5)))
+        for name in ("c6", "radii", "epsilons", "charges"):
+            assert torch.equal(getattr(after, name), getattr(before, name)), name

@@ -41,6 +41,7 @@ from openff_bytepol.training.labels.schema import read_table
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.start import initial_model
 from openff_bytepol.training.targets.anchors import ANCHORS, AnchorTarget, anchor_losses
+from openff_bytepol.training.targets.clusters import collate_clusters, three_body_energies
 from openff_bytepol.training.targets.dimers import (
     CONTACTS,
     collate_dimers,
@@ -49,6 +50,7 @@ from openff_bytepol.training.targets.dimers import (
 )
 from openff_bytepol.training.trainer import DEFAULT_BATCH, SEED_ORDER, Trainer
 from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ, dimer_row
+from tests.training.test_clusters import cluster_row
 from tests.training.test_trainer import weights
 
 OTHER_ORDER = "[H:1][O:2][H:3]"
@@ -255,6 +257,51 @@ def test_held_values_stay(start: ParameterSet) -> None:
     assert found["epsilons"][1:].tolist() == [0.125, 0.125]
     assert found["epsilons"][0].item() == pytest.approx(1.0, abs=0.05)
     assert found["lambdas"].tolist() == pytest.approx([9.0] * 3, abs=0.05)
+
+
+def test_own_polarizabilities_leave_c6_alone(start: ParameterSet) -> None:
+    classes = torch.tensor([0, 1, 1])
+
+    def loss(values: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        polarizability = (values["polarizabilities"][1] / 0.4).log()
+        return polarizability.square() + (values["c6"] / start.c6).log().square().sum()
+
+    found = fit(FreeParameters(start, classes, own_polarizability=True), loss, steps=60).values
+    assert found["polarizabilities"][1:].tolist() == pytest.approx([0.4, 0.4], abs=0.01)
+    assert found["dampings"].tolist() == found["polarizabilities"].tolist()
+    assert found["c6"].tolist() == pytest.approx(start.c6.tolist(), rel=0.02)
+    tied = fit(FreeParameters(start, classes), loss, steps=60)
+    assert tied.after > 0.05
+
+
+def test_trimers_decide_where_polarizability_lies(
+    model: Model, library: MoleculeLibrary, start: ParameterSet, dimers: list[dict]
+) -> None:
+    known = {name: getattr(start, name) for name in ATOM_PARAMETERS}
+    moved = known | {
+        name: known[name] * torch.tensor([0.8, 1.8, 1.8])
+        for name in ("polarizabilities", "dampings")
+    }
+    rows = [
+        cluster_row(WATER, WATER, WATER),
+        cluster_row(WATER, METHANE, WATER, order=(1, 0, 2)),
+        cluster_row(WATER, WATER, WATER, spread=0.95),
+    ]
+    for row in rows:
+        batch = collate_clusters([row], library)
+        parts = [set_of(tuple(SHAPES)[i], model, moved) for i in batch.molecules]
+        energies = three_body_energies(ParameterSet.concatenate(parts), batch)
+        row["three_body"] = float(energies)
+    loss = AnchorLoss(
+        WATER, dimers[:1], [], rows, library=library, predicted=model.predict(library.graphs),
+        config=SCALES.model_copy(update={"cluster_energy_scale": 0.002}),
+    )  # fmt: skip
+    without = AnchorLoss(
+        WATER, dimers[:1], [], library=library, predicted=model.predict(library.graphs),
+        config=SCALES,
+    )  # fmt: skip
+    assert float(loss(moved) - without(moved)) == pytest.approx(0.0, abs=1e-3)
+    assert float(loss(known) - without(known)) > 0.1
 
 
 def test_charge_of_a_lone_ion_stays(model: Model) -> None:

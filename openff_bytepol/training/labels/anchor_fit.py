@@ -4,7 +4,8 @@ Atoms that the molecule's symmetry makes equivalent share their parameters. For 
 them a charge and the logarithms of epsilons and lambdas may move, and a volume ratio v that
 polarizabilities, Thole volumes, C6 and radii follow as in the network (Tkatchenko and Scheffler,
 https://doi.org/10.1103/PhysRevLett.102.073005; radii: Fedorov et al.,
-https://doi.org/10.1103/PhysRevLett.121.183401).
+https://doi.org/10.1103/PhysRevLett.121.183401). Polarizabilities and Thole volumes have a factor of
+their own where those of the network have one.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ LinAlgError: type[RuntimeError] = torch.linalg.LinAlgError  # type: ignore[attr-
 
 VOLUME_POWERS: Final = {"polarizabilities": 4 / 3, "dampings": 4 / 3, "c6": 2.0, "radii": 4 / 21}
 """Powers of the volume ratio that parameters follow."""
+OWN: Final = "own polarizabilities"
 UNITS: Final = {
-    "charges": 0.1, "volumes": 0.2, "epsilons": 1.0, "lambdas": 0.4, "ct_epsilons": 1.0,
-    "ct_lambdas": 0.4,
+    "charges": 0.1, "volumes": 0.2, OWN: 0.3, "epsilons": 1.0, "lambdas": 0.4,
+    "ct_epsilons": 1.0, "ct_lambdas": 0.4,
 }  # fmt: skip
 """What one unit of a variable means, e for charges and a logarithm for the others: energies
 depend on some much more than on others."""
@@ -62,6 +64,8 @@ class FreeParameters:
         Class of each atom, numbered from 0; (n_atoms,).
     held
         Parameter (an epsilon or lambda) → atomic number → value that its atoms keep.
+    own_polarizability
+        Whether polarizabilities may depart from what the volume makes of them.
     """
 
     def __init__(
@@ -69,6 +73,8 @@ class FreeParameters:
         start: ParameterSet,
         classes: Tensor,
         held: Mapping[str, Mapping[int, float]] = MappingProxyType({}),
+        *,
+        own_polarizability: bool = False,
     ) -> None:
         self._start = {name: getattr(start, name).detach() for name in ATOM_PARAMETERS}
         self._classes = classes
@@ -78,7 +84,9 @@ class FreeParameters:
         }
         n_classes = int(classes.max()) + 1
         self.variables = {
-            name: torch.zeros(n_classes, dtype=torch.float64, requires_grad=True) for name in UNITS
+            name: torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
+            for name in UNITS
+            if own_polarizability or name != OWN
         }
 
     def values(self) -> AtomValues:
@@ -87,7 +95,10 @@ class FreeParameters:
         values = {"charges": self._start["charges"] + moved["charges"] - moved["charges"].mean()}
         for name in ATOM_PARAMETERS:
             if name in VOLUME_POWERS:
-                values[name] = self._start[name] * (VOLUME_POWERS[name] * moved["volumes"]).exp()
+                factor = VOLUME_POWERS[name] * moved["volumes"]
+                if OWN in moved and name in ("polarizabilities", "dampings"):
+                    factor = factor + moved[OWN]
+                values[name] = self._start[name] * factor.exp()
             elif name != "charges":
                 values[name] = self._start[name] * moved[name].exp()
         for name, kept in self._held.items():

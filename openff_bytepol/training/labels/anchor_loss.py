@@ -1,9 +1,9 @@
 """Loss of the parameters of one molecule, those of all other molecules fixed.
 
 The loss is that of the dimers which hold the molecule, the mean of that of contacts from liquids
-and that of all others, so that many of one kind do not drown the other. Those of the molecule's
-dipole and polarizability and the limits on its charges and walls are added. Energies are in
-single precision, as in training.
+and that of all others, so that many of one kind do not drown the other. Added are those of
+trimers which hold the molecule, of its dipole and polarizability, and the limits on its charges
+and walls. Energies are in single precision, as in training.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ from openff_bytepol.training.config import TargetConfig
 from openff_bytepol.training.labels.geometries import from_mapped_smiles
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.perception import canonical_smiles
+from openff_bytepol.training.targets.clusters import (
+    cluster_loss,
+    collate_clusters,
+    three_body_energies,
+)
 from openff_bytepol.training.targets.dimers import (
     CONTACTS,
     collate_dimers,
@@ -69,6 +74,9 @@ class AnchorLoss:
         molecules of the library only.
     responses
         Rows of the responses schema of the molecule; may be empty.
+    trimers
+        Rows of the clusters schema with three-body energies, which hold the molecule and molecules
+        of the library only.
     library
         Molecules of all rows.
     predicted
@@ -82,6 +90,7 @@ class AnchorLoss:
         mapped_smiles: str,
         dimers: Rows,
         responses: Rows,
+        trimers: Rows = (),
         *,
         library: MoleculeLibrary,
         predicted: Sequence[ParameterSet],
@@ -90,6 +99,7 @@ class AnchorLoss:
         self._config = config
         used = {row[f"smiles_{side}"] for row in dimers for side in "ab"}
         used |= {row["mapped_smiles"] for row in responses}
+        used |= {smiles for row in trimers for smiles in row["smiles"]}
         orders = {library.index(s): order for s, order in _orders(mapped_smiles, used).items()}
         kinds = [
             [row for row in dimers if row["subset"] == CONTACTS],
@@ -97,6 +107,10 @@ class AnchorLoss:
         ]
         batches = [collate_dimers(rows, library) for rows in kinds if rows]
         self._dimers = [(b, _gather(b.molecules, predicted, orders)) for b in batches]
+        self._trimers = None
+        if trimers:
+            clusters = collate_clusters(trimers, library)
+            self._trimers = (clusters, _gather(clusters.molecules, predicted, orders))
         self._responses = None
         if responses:
             numbers = [library.index(row["mapped_smiles"]) for row in responses]
@@ -110,17 +124,21 @@ class AnchorLoss:
         Raises
         ------
         PolarizationCatastropheError
-            If induced dipoles have no minimum in a dimer.
+            If induced dipoles have no minimum in a dimer or trimer.
         """
         total = torch.zeros(1)
         for batch, molecules in self._dimers:
             energies = dimer_energies(molecules.with_values(values), batch)
             parts = dimer_losses(energies, batch, self._config)
             total = total + _sum(parts) / len(self._dimers)
+        if self._trimers is not None:
+            clusters, molecules = self._trimers
+            found = three_body_energies(molecules.with_values(values), clusters)
+            total = total + cluster_loss(found, clusters.reference, self._config)
         if self._responses is not None:
             responses, molecules = self._responses
-            found = predict_responses(molecules.with_values(values), responses)
-            total = total + _sum(response_losses(*found, responses, self._config))
+            moments = predict_responses(molecules.with_values(values), responses)
+            total = total + _sum(response_losses(*moments, responses, self._config))
         limits = limit_losses(self._alone.with_values(values), self._config)
         return (total + sum(limits.values(), torch.zeros(1)))[0]
 

@@ -1,4 +1,4 @@
-"""Parameters fitted directly to the dimers and liquid contacts of some molecules.
+"""Parameters fitted directly to the dimers, liquid contacts and trimers of some molecules.
 
 Some molecules, water first of all, need parameters far from where gradient descent on a whole
 network starts. Fitted alone, a dozen numbers with all other molecules as a model has them, good
@@ -21,6 +21,7 @@ from torch import Tensor
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.graph.symmetry import refined_classes
 from openff_bytepol.nn.model import Model
+from openff_bytepol.training.cluster_data import load_clusters
 from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.data import load_dimers, load_responses
 from openff_bytepol.training.labels.anchor_fit import FreeParameters, fit
@@ -35,6 +36,7 @@ from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.start import named_model
 from openff_bytepol.training.targets.anchors import ANCHORS
+from openff_bytepol.training.targets.clusters import known_trimers
 from openff_bytepol.training.targets.dimers import CONTACTS
 
 logger = logging.getLogger(__name__)
@@ -50,8 +52,8 @@ def make_anchors(
     Parameters
     ----------
     config
-        Run with a ``labels.anchors`` section; its dimers, contacts and responses count as far
-        as they are made.
+        Run with a ``labels.anchors`` section; its dimers, contacts, clusters and responses
+        count as far as they are made.
     overwrite
         Fit again what is on disk.
     worker, n_workers
@@ -81,11 +83,12 @@ def make_anchors(
     model = named_model(config, settings.model)
     dimers = lru_cache(maxsize=1)(lambda: load_dimers(config)["train"])
     responses = lru_cache(maxsize=1)(lambda: load_responses(config)["train"])
+    clusters = lru_cache(maxsize=1)(lambda: _clusters(config))
     made = provenance("openff-bytepol", f"fitted, from {model.name}", settings=settings)
     made |= {"model sha256": model.sha256}
 
     def make(path: Path, mapped_smiles: str) -> None:
-        row = fit_anchor(mapped_smiles, dimers(), responses(), model, config)
+        row = fit_anchor(mapped_smiles, dimers(), responses(), model, config, clusters=clusters())
         write_table([row], ANCHORS, path, made)
 
     return make_files(
@@ -99,6 +102,8 @@ def fit_anchor(
     responses: Sequence[Row],
     model: Model,
     config: TrainingConfig,
+    *,
+    clusters: Sequence[Row] = (),
 ) -> Row:
     """Row of the anchors schema of one molecule.
 
@@ -112,6 +117,8 @@ def fit_anchor(
         Gives the parameters to start from, and those of all other molecules.
     config
         Scales of the losses, and settings of the fit if it has a ``labels.anchors`` section.
+    clusters
+        Rows of the clusters schema, of any molecules.
 
     Raises
     ------
@@ -126,9 +133,22 @@ def fit_anchor(
     chosen = choose_dimers(mapped_smiles, dimers, library, settings)
     known = [row for row in _once(responses) if _is(mapped_smiles, row["mapped_smiles"])]
     library.add(row["mapped_smiles"] for row in known)
+    trimers = [
+        row
+        for row in known_trimers(clusters)
+        if any(_is(mapped_smiles, smiles) for smiles in row["smiles"])
+    ]
+    library.add(smiles for row in trimers for smiles in row["smiles"])
+    trimers = [row for row in trimers if all(smiles in library for smiles in row["smiles"])]
     predicted = model.predict(library.graphs)
     loss = AnchorLoss(
-        mapped_smiles, chosen, known, library=library, predicted=predicted, config=config.targets
+        mapped_smiles,
+        chosen,
+        known,
+        trimers,
+        library=library,
+        predicted=predicted,
+        config=config.targets,
     )
     graph = library.graphs[library.index(mapped_smiles)]
     classes, _ = refined_classes(graph.atomic_numbers.numpy(), graph.bonds.numpy())
@@ -136,11 +156,17 @@ def fit_anchor(
         name: _by_atomic_number(values) for name, values in settings.held.items()
     }
     start = predicted[library.index(mapped_smiles)]
-    free = FreeParameters(start, torch.from_numpy(classes), held)
+    free = FreeParameters(
+        start,
+        torch.from_numpy(classes),
+        held,
+        own_polarizability=model.config.nonbonded.own_polarizability,
+    )
     found = fit(free, loss, steps=settings.steps)
     logger.info(
-        "%s: loss %.4f before, %.4f after the fit to %d dimers; %s",
-        mapped_smiles, found.before, found.after, len(chosen), _shown(found.values, classes),
+        "%s: loss %.4f before, %.4f after the fit to %d dimers and %d trimers; %s",
+        mapped_smiles, found.before, found.after, len(chosen), len(trimers),
+        _shown(found.values, classes),
     )  # fmt: skip
     return {
         "mapped_smiles": mapped_smiles,
@@ -190,6 +216,13 @@ def choose_dimers(
         places = (np.arange(settings.max_dimers) + start) * len(others) / settings.max_dimers
         others = [others[int(place)] for place in places]
     return contacts + others
+
+
+def _clusters(config: TrainingConfig) -> Sequence[Row]:
+    """Those for training; none if none are made or named."""
+    named = config.labels.clusters is not None and config.labels.clusters.files
+    made = (config.output_folder / "clusters").glob("*.parquet")
+    return load_clusters(config)["train"] if named or any(made) else []
 
 
 def _by_atomic_number(values: Mapping[str, float]) -> dict[int, float]:

@@ -77,6 +77,8 @@ class AnchorLoss:
     trimers
         Rows of the clusters schema with three-body energies, which hold the molecule and molecules
         of the library only.
+    three_body_weight
+        Of their loss.
     library
         Molecules of all rows.
     predicted
@@ -92,6 +94,7 @@ class AnchorLoss:
         responses: Rows,
         trimers: Rows = (),
         *,
+        three_body_weight: float = 1.0,
         library: MoleculeLibrary,
         predicted: Sequence[ParameterSet],
         config: TargetConfig,
@@ -107,6 +110,7 @@ class AnchorLoss:
         ]
         batches = [collate_dimers(rows, library) for rows in kinds if rows]
         self._dimers = [(b, _gather(b.molecules, predicted, orders)) for b in batches]
+        self._three_body_weight = three_body_weight
         self._trimers = None
         if trimers:
             clusters = collate_clusters(trimers, library)
@@ -134,7 +138,8 @@ class AnchorLoss:
         if self._trimers is not None:
             clusters, molecules = self._trimers
             found = three_body_energies(molecules.with_values(values), clusters)
-            total = total + cluster_loss(found, clusters.reference, self._config)
+            loss = cluster_loss(found, clusters.reference, self._config)
+            total = total + self._three_body_weight * loss
         if self._responses is not None:
             responses, molecules = self._responses
             moments = predict_responses(molecules.with_values(values), responses)

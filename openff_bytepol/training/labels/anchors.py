@@ -146,6 +146,7 @@ def fit_anchor(
         chosen,
         known,
         trimers,
+        three_body_weight=settings.three_body_weight,
         library=library,
         predicted=predicted,
         config=config.targets,

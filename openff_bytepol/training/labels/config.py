@@ -210,6 +210,8 @@ class AnchorConfig(Section):
     """Evaluations of the loss at most."""
     max_dimers: Annotated[int, Field(ge=1)] = 2000
     """Of a molecule that are no contacts from liquids; of more, as many are taken evenly."""
+    three_body_weight: Positive = 10.0
+    """Of the loss of trimers beside that of dimers, which sums over their components."""
     held: dict[HeldParameter, dict[str, Positive]] = {}
     """Parameter → element symbol → value that the fit keeps (units of `ParameterSet`): where
     dimers that are right make a bad liquid, one of few values can be tried against its density."""

@@ -66,6 +66,12 @@ class MoleculeLibrary:
             self._pairs[key] = Pairs.from_parameters(ParameterSet.concatenate(members))
         return self._pairs[key]
 
+    def atom_rows(self, molecules: Sequence[int]) -> dict[int, Tensor]:
+        """Rows of each molecule's atoms in the `batch` of several, by its number."""
+        sizes = [self.graphs[i].n_atoms for i in molecules]
+        rows = torch.split(torch.arange(sum(sizes)), sizes)
+        return dict(zip(molecules, rows, strict=True))
+
     def batch(self, molecules: Sequence[int]) -> MolecularGraph:
         """Graph of several molecules."""
         return batch_graphs([self.graphs[i] for i in molecules])

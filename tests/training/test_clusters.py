@@ -25,12 +25,12 @@ from openff_bytepol.training.data import make_targets
 from openff_bytepol.training.datasets.schemas import CLUSTERS
 from openff_bytepol.training.labels.clusters import (
     Trimer,
-    closeness,
     find_trimers,
     label_trimer,
     make_clusters,
 )
 from openff_bytepol.training.labels.config import ClusterConfig
+from openff_bytepol.training.labels.liquids import closeness
 from openff_bytepol.training.labels.make import make_labels
 from openff_bytepol.training.labels.provenance import read_provenance
 from openff_bytepol.training.labels.schema import read_table, write_table
@@ -91,7 +91,7 @@ def doubled(model: Model, library: MoleculeLibrary, molecules: tuple[int, ...]) 
 
 def test_what_is_not_additive_is_polarization(model: Model, library: MoleculeLibrary) -> None:
     """Of the total, which has all components, and of any cluster."""
-    rows = [cluster_row(WATER, WATER, WATER), cluster_row(WATER, METHANE, WATER)]
+    rows = [cluster_row(WATER, WATER, WATER), cluster_row(METHANE, WATER, WATER)]
     batch = collate_clusters(rows, library)
     found = three_body_energies(doubled(model, library, batch.molecules), batch)
 
@@ -109,7 +109,7 @@ def test_what_is_not_additive_is_polarization(model: Model, library: MoleculeLib
         whole = parts(row, 0, 1, 2)
         pairs = [parts(row, *members) for members in ((0, 1), (0, 2), (1, 2))]
         beyond = {name: whole[name] - sum(pair[name] for pair in pairs) for name in whole}
-        assert abs(beyond["total"]) > 0.001
+        assert abs(beyond["total"]) > 0.01
         assert beyond["total"] == pytest.approx(beyond["pol"], abs=1e-10)
         assert found[i].item() == pytest.approx(beyond["pol"], abs=1e-5), "coordinates are float32"
 

@@ -24,7 +24,7 @@ from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.datasets.schemas import CLUSTERS
 from openff_bytepol.training.labels.chunks import make_files
 from openff_bytepol.training.labels.config import ClusterConfig, LiquidConfig
-from openff_bytepol.training.labels.liquids import neighbours, simulate_liquid
+from openff_bytepol.training.labels.liquids import closeness, neighbours, simulate_liquid
 from openff_bytepol.training.labels.provenance import provenance
 from openff_bytepol.training.labels.rigid import RigidMolecule, rigid_molecule
 from openff_bytepol.training.labels.schema import write_table
@@ -132,20 +132,6 @@ def label_trimer(trimer: Trimer, settings: ClusterConfig) -> dict[str, Any]:
         "total": math.nan,
         "three_body": three_body(fragments, settings.level),
     }
-
-
-def closeness(a: Coordinates, b: Coordinates, radii_a: Coordinates, radii_b: Coordinates) -> float:
-    """Smallest distance of atoms of two molecules, in sums of their van der Waals radii.
-
-    Parameters
-    ----------
-    a, b
-        (n_a, 3) and (n_b, 3), Å.
-    radii_a, radii_b
-        (n_a,) and (n_b,), Å.
-    """
-    gaps = np.linalg.norm(a[:, None] - b[None], axis=-1)
-    return float((gaps / np.add.outer(radii_a, radii_b)).min())
 
 
 def find_trimers(

@@ -29,7 +29,7 @@ from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.labels import geometries
 from openff_bytepol.training.labels.chunks import make_files, split_into_chunks
 from openff_bytepol.training.labels.config import ContactConfig, LiquidConfig
-from openff_bytepol.training.labels.liquids import neighbours, simulate_liquid
+from openff_bytepol.training.labels.liquids import closeness, neighbours, simulate_liquid
 from openff_bytepol.training.labels.provenance import provenance
 from openff_bytepol.training.labels.rigid import RigidMolecule, rigid_molecule
 from openff_bytepol.training.labels.schema import write_table
@@ -219,10 +219,9 @@ def _liquid_contacts(
             i, j, first, second = pairs[k]
             if liquid.unlike and kinds[i] == kinds[j]:
                 continue
-            sums = np.add.outer(rigid[kinds[i]].radii, rigid[kinds[j]].radii)
-            gaps = np.linalg.norm(first[:, None] - second[None], axis=-1)
+            radii = (rigid[kinds[i]].radii, rigid[kinds[j]].radii)
             small = len(first) + len(second) <= settings.max_atoms
-            if small and (gaps / sums).min() < settings.reach:
+            if small and closeness(first, second, *radii) < settings.reach:
                 chosen += 1
                 names = (liquid.molecules[kinds[i]], liquid.molecules[kinds[j]])
                 contact = Contact(names, (first, second), f"liquid {number}-{chosen}", True)

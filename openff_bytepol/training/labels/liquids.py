@@ -119,6 +119,20 @@ def neighbours(
                 yield i, j, one, other
 
 
+def closeness(a: Coordinates, b: Coordinates, radii_a: Coordinates, radii_b: Coordinates) -> float:
+    """Smallest distance of atoms of two molecules, in sums of their van der Waals radii.
+
+    Parameters
+    ----------
+    a, b
+        (n_a, 3) and (n_b, 3), Å.
+    radii_a, radii_b
+        (n_a,) and (n_b,), Å.
+    """
+    gaps = np.linalg.norm(a[:, None] - b[None], axis=-1)
+    return float((gaps / np.add.outer(radii_a, radii_b)).min())
+
+
 def toolkit_molecule(mol: Chem.Mol) -> Molecule:
     """OpenFF molecule with the atoms in the same order, without map numbers."""
     from openff.toolkit import Molecule

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from openff_bytepol.nn.model import Model
 from openff_bytepol.training.splits import Split
+
+BLOCK: Final = 4
+"""Items of one group that `shuffled_in_blocks` keeps together."""
 
 
 class Target(Protocol):
@@ -38,6 +43,27 @@ class Target(Protocol):
 def shuffled(size: int, seed: int) -> list[int]:
     """Numbers below ``size`` in random order."""
     return torch.randperm(size, generator=torch.Generator().manual_seed(seed)).tolist()
+
+
+def shuffled_in_blocks(groups: Iterable[Sequence[Sequence[int]]], seed: int) -> list[int]:
+    """Items in random order, those of one group in blocks of up to `BLOCK`.
+
+    Where groups have the same molecules, a batch holds fewer distinct ones, so the network has
+    less to do.
+
+    Parameters
+    ----------
+    groups
+        Each in lists of items that stay together.
+    seed
+        Of the order.
+    """
+    generator = np.random.default_rng(seed)
+    blocks: list[list[int]] = []
+    for lists in groups:
+        mixed = [item for i in generator.permutation(len(lists)) for item in lists[i]]
+        blocks += [mixed[i : i + BLOCK] for i in range(0, len(mixed), BLOCK)]
+    return [item for i in generator.permutation(len(blocks)) for item in blocks[i]]
 
 
 def robust(residuals: Tensor) -> Tensor:

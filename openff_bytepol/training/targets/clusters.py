@@ -20,7 +20,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,11 +30,10 @@ from openff_bytepol.potentials import Pairs, polarization_energies
 from openff_bytepol.training.config import TargetConfig
 from openff_bytepol.training.molecules import MoleculeLibrary, gather_nonbonded
 from openff_bytepol.training.splits import Split
-from openff_bytepol.training.targets.base import robust
+from openff_bytepol.training.targets.base import robust, shuffled_in_blocks
 
 TRIMERS: Final = "liquid trimers"
 """Subset of the clusters that are cut from simulated liquids."""
-BLOCK: Final = 4
 PARTS: Final = ((0, 1, 2), (0, 1), (0, 2), (1, 2))
 """Molecules of the four systems that each trimer makes: the whole and its pairs."""
 
@@ -96,19 +94,11 @@ class ClusterTarget:
         return self._rows[split]
 
     def order(self, split: Split, seed: int) -> list[int]:
-        """Shuffled in blocks of up to `BLOCK` trimers of the same molecules.
-
-        A batch then holds fewer distinct molecules, so the network has less to do.
-        """
-        generator = np.random.default_rng(seed)
-        groups: dict[tuple[str, ...], list[int]] = {}
+        """Shuffled in blocks of trimers of the same molecules."""
+        groups: dict[tuple[str, ...], list[list[int]]] = {}
         for item, row in enumerate(self._rows[split]):
-            groups.setdefault(tuple(sorted(row["smiles"])), []).append(item)
-        blocks: list[list[int]] = []
-        for items in groups.values():
-            mixed = generator.permutation(items).tolist()
-            blocks += [mixed[i : i + BLOCK] for i in range(0, len(mixed), BLOCK)]
-        return [item for i in generator.permutation(len(blocks)) for item in blocks[i]]
+            groups.setdefault(tuple(sorted(row["smiles"])), []).append([item])
+        return shuffled_in_blocks(groups.values(), seed)
 
     def collate(self, split: Split, items: list[int], seed: int) -> ClusterBatch:  # noqa: ARG002
         return collate_clusters([self._rows[split][i] for i in items], self._library)
@@ -130,16 +120,11 @@ def collate_clusters(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -
     """Batch of trimers; every molecule must be in the library."""
     trimers = [tuple(library.index(smiles) for smiles in row["smiles"]) for row in rows]
     distinct = sorted({molecule for trimer in trimers for molecule in trimer})
-    sizes = {molecule: library.graphs[molecule].n_atoms for molecule in distinct}
-    ends = torch.tensor([sizes[molecule] for molecule in distinct]).cumsum(0).tolist()
-    in_graph = {
-        molecule: torch.arange(end - sizes[molecule], end)
-        for molecule, end in zip(distinct, ends, strict=True)
-    }
+    in_graph = library.atom_rows(distinct)
     atoms, coordinates, pairs = [], [], []
     for row, trimer in zip(rows, trimers, strict=True):
         xyz = torch.tensor(row["coordinates"], dtype=torch.float32).reshape(-1, 3)
-        places = torch.split(xyz, [sizes[molecule] for molecule in trimer])
+        places = torch.split(xyz, [len(in_graph[molecule]) for molecule in trimer])
         for part in PARTS:
             atoms += [in_graph[trimer[i]] for i in part]
             coordinates += [places[i] for i in part]

@@ -44,7 +44,7 @@ from openff_bytepol.training.config import TargetConfig
 from openff_bytepol.training.labels.schema import VERSION, unit_field
 from openff_bytepol.training.molecules import MoleculeLibrary, gather_nonbonded
 from openff_bytepol.training.splits import Split
-from openff_bytepol.training.targets.base import robust, weighted_mean
+from openff_bytepol.training.targets.base import robust, shuffled_in_blocks, weighted_mean
 from openff_bytepol.training.targets.walls import wall_penalty
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -52,7 +52,6 @@ FloatArray: TypeAlias = NDArray[np.float64]
 CONTACTS: Final = "liquid contacts"
 """Subset of the dimers that are a sample of how molecules meet in a liquid."""
 FEW: Final = 20.0
-BLOCK: Final = 4
 SHORTEST_STEP: Final = 0.02
 LONGEST_STEP: Final = 0.5
 """Between neighbours on a line, Å."""
@@ -144,17 +143,11 @@ class DimerTarget:
         return self._rows[split]
 
     def order(self, split: Split, seed: int) -> list[int]:
-        """Shuffled in blocks of up to `BLOCK` geometries of one pair of molecules.
+        """Shuffled in blocks of geometries of one pair of molecules.
 
-        A batch then holds fewer distinct molecules, so the network has less to do. Contacts that
-        are neighbours on a line stay together.
+        Contacts that are neighbours on a line stay together.
         """
-        generator = np.random.default_rng(seed)
-        blocks: list[list[int]] = []
-        for lines in self._same_pair[split]:
-            mixed = [item for i in generator.permutation(len(lines)) for item in lines[i]]
-            blocks += [mixed[i : i + BLOCK] for i in range(0, len(mixed), BLOCK)]
-        return [item for i in generator.permutation(len(blocks)) for item in blocks[i]]
+        return shuffled_in_blocks(self._same_pair[split], seed)
 
     def collate(self, split: Split, items: list[int], seed: int) -> DimerBatch:  # noqa: ARG002
         """Batch of the items; that of all of them, in their own order, is made once."""
@@ -180,16 +173,10 @@ def collate_dimers(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> 
     molecules = [(library.index(r["smiles_a"]), library.index(r["smiles_b"])) for r in rows]
     numbers = {pair: number for number, pair in enumerate(dict.fromkeys(molecules))}
     distinct = sorted({m for pair in molecules for m in pair})
-    sizes = [library.graphs[m].n_atoms for m in distinct]
-    starts = dict(zip(distinct, torch.tensor([0, *sizes]).cumsum(0).tolist(), strict=False))
-    atoms = [
-        torch.arange(starts[m], starts[m] + library.graphs[m].n_atoms)
-        for pair in molecules
-        for m in pair
-    ]
+    in_graph = library.atom_rows(distinct)
     return DimerBatch(
         graph=library.batch(distinct),
-        atoms=torch.cat(atoms),
+        atoms=torch.cat([in_graph[molecule] for pair in molecules for molecule in pair]),
         coordinates=torch.cat(
             [torch.tensor(r["coordinates"], dtype=torch.float32).reshape(-1, 3) for r in rows]
         ),

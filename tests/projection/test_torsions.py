@@ -73,6 +73,12 @@ def test_refit_keeps_profiles_of_a_drug():
     assert values["refit"] < 1.05 * values["copy"]
 
 
+def test_refit_mends_profiles_of_aspirin():
+    values = rmsd(*predicted("CC(=O)Oc1ccccc1C(=O)O"))
+    assert values["refit"] < 0.8
+    assert values["refit"] * 1.03 < values["copy"]
+
+
 @pytest.mark.parametrize(("smiles", "limit", "gain"), [("CCO", 0.2, 1.1), (DRUG, 1.0, 0.95)])
 def test_refit_absorbs_other_1_4_factors(smiles, limit, gain):
     parameters, mol = predicted(smiles)

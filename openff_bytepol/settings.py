@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 Scale = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -38,8 +44,19 @@ class NonbondedSettings(BaseModel):
     """Length of the hard core (s12/r)^12, in Å·(kcal/mol)^(1/12)."""
     dispersion_damping: Annotated[float, Field(ge=0.0)] = 3.4
     """k in -C6/(k·R^6 + r^6), dimensionless."""
+    dispersion_c8: Annotated[float, Field(ge=0.0)] = 0.0
+    """s in C8 = s·C6·R^2, dimensionless; ByteFF-Pol has no C8. Without one, C6 that are right for
+    molecules in contact are a third too strong for those further away."""
     thole: Annotated[float, Field(gt=0.0)] = 0.39
     """Thole damping a in 1 - exp(-a·r^3/sqrt(d_i·d_j)), dimensionless."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_came_later(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Models without C8 keep the hash that they had before there was one."""
+        fields: dict[str, Any] = dump(self)
+        if not self.dispersion_c8:
+            del fields["dispersion_c8"]
+        return fields
 
 
 PUBLISHED_SETTINGS = NonbondedSettings(

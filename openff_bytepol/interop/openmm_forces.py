@@ -61,12 +61,14 @@ def _energy_function(settings: NonbondedSettings, sum_of_terms: str, mixing: str
     """OpenMM expression of a sum of named terms, in nm and kJ/mol.
 
     The terms follow the sum as definitions of their own, so that one of them can be
-    computed alone by replacing the sum. Source: ByteFF-Pol, arXiv:2508.08575.
+    computed alone by replacing the sum. Source: ByteFF-Pol, arXiv:2508.08575; C8 ours.
     """
     s12 = settings.repulsion_s12 * OPENMM_S12
+    damping = settings.dispersion_damping
+    c8 = f"-{settings.dispersion_c8!r}*C6*R^2/({damping ** (4 / 3)!r}*R^8+r^8)"
     terms = {
         "repulsion": f"6*epsilon*exp(lambda*(1-x))+({s12!r}/r)^12",
-        "dispersion": f"-C6/({settings.dispersion_damping!r}*R^6+r^6)",
+        "dispersion": f"-C6/({damping!r}*R^6+r^6)" + (c8 if settings.dispersion_c8 else ""),
         "charge_transfer": "-ct_epsilon*exp(-(ct_lambda*x)^3)/r^4",
     }
     used = [f"{name}={term}" for name, term in terms.items() if name in sum_of_terms]

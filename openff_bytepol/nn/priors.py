@@ -89,6 +89,7 @@ def nonbonded_priors(config: ModelConfig) -> dict[str, Tensor]:
             "ct_epsilon": ones.clone(),
             "ct_lambda": ones.clone(),
         }
+    damping = config.settings.dispersion_damping
     ratios, epsilons, lambdas = [], [], []
     for number in config.elements:
         atom = FREE_ATOMS[number]
@@ -96,7 +97,9 @@ def nonbonded_priors(config: ModelConfig) -> dict[str, Tensor]:
         c6, radius = atom.c6 * ratio**2, atom.radius * ratio ** (4 / 21)
         steepness = REPULSION_DECAY * radius
         r = 2.0 * radius
-        slope = 6.0 * c6 * r**5 / (config.settings.dispersion_damping * radius**6 + r**6) ** 2
+        slope = 6.0 * c6 * r**5 / (damping * radius**6 + r**6) ** 2
+        eighth = damping ** (4 / 3) * radius**8 + r**8
+        slope += 8.0 * config.settings.dispersion_c8 * c6 * radius**2 * r**7 / eighth**2
         ratios.append(ratio)
         lambdas.append(steepness)
         epsilons.append(slope * radius * math.exp(steepness) / (6.0 * steepness))

@@ -1,7 +1,8 @@
 """Dispersion with rational damping.
 
-Source: ByteFF-Pol, arXiv:2508.08575; damping after Becke and Johnson,
-J. Chem. Phys. 123, 154101 (2005), https://doi.org/10.1063/1.2065267.
+Source: ByteFF-Pol, arXiv:2508.08575; damping and the length sqrt(C8/C6) in proportion to
+the size of atoms after Becke and Johnson, J. Chem. Phys. 123, 154101 (2005),
+https://doi.org/10.1063/1.2065267. The C8 term is ours.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 from torch import Tensor
 
 
-def dispersion_energy(r: Tensor, c6: Tensor, radius: Tensor, damping: float) -> Tensor:
-    """-C6/(k·R⁶ + r⁶) of each pair.
+def dispersion_energy(
+    r: Tensor, c6: Tensor, radius: Tensor, damping: float, c8: float = 0.0
+) -> Tensor:
+    """-C6/(k·R⁶ + r⁶) - s·R²·C6/(k^(4/3)·R⁸ + r⁸) of each pair.
 
     Parameters
     ----------
@@ -22,15 +25,18 @@ def dispersion_energy(r: Tensor, c6: Tensor, radius: Tensor, damping: float) -> 
         Van der Waals distance R, Å; (..., n_pairs).
     damping
         Dimensionless k.
+    c8
+        Dimensionless s in C8 = s·C6·R².
 
     Returns
     -------
     Tensor
         kcal/mol; (..., n_pairs).
     """
-    return -c6 / (damping * _sixth_power(radius) + _sixth_power(r))
-
-
-def _sixth_power(values: Tensor) -> Tensor:
-    square = values.square()
-    return square * square * square
+    square, radius_square = r.square(), radius.square()
+    energy = -c6 / (damping * radius_square**3 + square**3)
+    if c8:
+        energy = energy - c8 * radius_square * c6 / (
+            damping ** (4 / 3) * radius_square**4 + square**4
+        )
+    return energy

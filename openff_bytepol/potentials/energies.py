@@ -230,7 +230,11 @@ def pair_energies(
         settings.repulsion_s12,
     )
     dispersion = dispersion_energy(
-        r, geometric(parameters.c6, first, second), radius, settings.dispersion_damping
+        r,
+        geometric(parameters.c6, first, second),
+        radius,
+        settings.dispersion_damping,
+        settings.dispersion_c8,
     )
     permanent = coulomb_energy(r, product(parameters.charges, first, second))
     far = max(pairs.beyond_15.start - part.start, 0)

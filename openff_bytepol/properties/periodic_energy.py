@@ -297,7 +297,11 @@ def _van_der_waals(
         radius,
         settings.repulsion_s12,
     ) + dispersion_energy(
-        r, geometric(atoms["c6"], first, second), radius, settings.dispersion_damping
+        r,
+        geometric(atoms["c6"], first, second),
+        radius,
+        settings.dispersion_damping,
+        settings.dispersion_c8,
     )
     if not with_charge_transfer:
         return energy

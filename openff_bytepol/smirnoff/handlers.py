@@ -174,6 +174,7 @@ class BytePolNonbondedHandler(BytePolHandler):
     induction_scale14 = _number()
     repulsion_s12 = _number()
     dispersion_damping = _number()
+    dispersion_c8 = _number()
     thole = _number()
 
 

@@ -65,6 +65,7 @@ _SETTINGS: Final = {
     "induction_scale14": "induction_14",
     "repulsion_s12": "repulsion_s12",
     "dispersion_damping": "dispersion_damping",
+    "dispersion_c8": "dispersion_c8",
     "thole": "thole",
 }
 """Attribute of the section → field of the settings."""
@@ -91,7 +92,9 @@ class BytePolNonbondedCollection(SMIRNOFFCollection):
     acts_as: str = ""
     expression: str = (
         "6*repulsion_epsilon*exp(repulsion_lambda*(1-r/radius))+(s12/r)**12"
-        "-c6/(dispersion_damping*radius**6+r**6)-ct_epsilon/r**4*exp(-(ct_lambda*r/radius)**3)"
+        "-c6/(dispersion_damping*radius**6+r**6)"
+        "-dispersion_c8*c6*radius**2/(dispersion_damping**(4/3)*radius**8+r**8)"
+        "-ct_epsilon/r**4*exp(-(ct_lambda*r/radius)**3)"
         "+coulomb*charge1*charge2/r+induction"
     )
     cutoff: _DistanceQuantity = DEFAULT_CUTOFF

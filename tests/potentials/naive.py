@@ -69,6 +69,8 @@ def nonbonded_energies(
     repulsion = 6 * geometric(p.epsilons) * torch.exp(geometric(p.lambdas) * (1 - r / radius))
     repulsion = repulsion + (s.repulsion_s12 / r) ** 12
     dispersion = -geometric(p.c6) / (s.dispersion_damping * radius**6 + r**6)
+    c8 = s.dispersion_c8 * geometric(p.c6) * radius**2
+    dispersion = dispersion - c8 / (s.dispersion_damping ** (4 / 3) * radius**8 + r**8)
     transfer = -geometric(p.ct_epsilons) / r**4
     transfer = transfer * torch.exp(-((geometric(p.ct_lambdas) * r / radius) ** 3))
     permanent = COULOMB * p.charges[:, None] * p.charges[None] / r

@@ -45,8 +45,8 @@ class NonbondedSettings(BaseModel):
     dispersion_damping: Annotated[float, Field(ge=0.0)] = 3.4
     """k in -C6/(k·R^6 + r^6), dimensionless."""
     dispersion_c8: Annotated[float, Field(ge=0.0)] = 0.0
-    """s in C8 = s·C6·R^2, dimensionless; ByteFF-Pol has no C8. Without one, C6 that are right for
-    molecules in contact are a third too strong for those further away."""
+    """s in -C8/(k^(4/3)·R^8 + r^8) with C8 = s·C6·R^2, dimensionless. ByteFF-Pol has no C8; C6 that
+    are right for molecules in contact are then a third too strong for those further away."""
     thole: Annotated[float, Field(gt=0.0)] = 0.39
     """Thole damping a in 1 - exp(-a·r^3/sqrt(d_i·d_j)), dimensionless."""
 
@@ -55,7 +55,7 @@ class NonbondedSettings(BaseModel):
         """Models without C8 keep the hash that they had before there was one."""
         fields: dict[str, Any] = dump(self)
         if not self.dispersion_c8:
-            del fields["dispersion_c8"]
+            fields.pop("dispersion_c8", None)
         return fields
 
 

@@ -44,8 +44,10 @@ _ATOMS: Final = {
 _CONSTANTS: Final = {
     "s12": ("repulsion_s12", OPENMM_S12),
     "disp_damping": ("dispersion_damping", 1.0),
+    "disp_c8": ("dispersion_c8", 1.0),
     "thole": ("thole", 1.0),
 }
+"""Key of the constants → setting and the factor from our unit to theirs; theirs have no C8."""
 _SCALES: Final = ("charge_14", "vdw_14", "induction_14")
 
 
@@ -116,8 +118,9 @@ def write_byteff_pol_files(
         Name of the molecule and of the files.
     other_scaling
         Write parameters whose 1-4 scale factors differ from those built into the code
-        that reads these files (0.5 each); its energies will not be those of the model.
-        `read_byteff_pol_files` restores them.
+        that reads these files (0.5 each), or whose dispersion has a C8 term, which that code
+        does not know; its energies will not be those of the model. `read_byteff_pol_files`
+        restores both.
     overwrite
         Replace files that exist.
 
@@ -129,7 +132,7 @@ def write_byteff_pol_files(
     Raises
     ------
     ExportError
-        If the scale factors differ and ``other_scaling`` is false.
+        If the scale factors differ or there is a C8 term, and ``other_scaling`` is false.
     OutputExistsError
         If a file exists and ``overwrite`` is false.
     ParameterError
@@ -138,23 +141,19 @@ def write_byteff_pol_files(
     if parameters.n_members is not None or parameters.n_molecules != 1:
         raise ParameterError("these files hold one molecule without ensemble axis")
     settings = parameters.settings
-    if not other_scaling and any(
-        getattr(settings, scale) != getattr(PUBLISHED_SETTINGS, scale) for scale in _SCALES
-    ):
-        raise ExportError(
-            f"{name}: the code that reads these files scales all 1-4 interactions by 0.5, this "
-            "model does not; pass other_scaling=True to write the files nevertheless"
-        )
+    if not other_scaling:
+        _check_energies(settings, name)
     parameters = parameters.detach().to("cpu", torch.float64)
     itp = Path(directory) / f"{name}.itp"
     values = {
         key: (getattr(parameters, field) * factor).tolist()
         for key, (field, factor) in _ATOMS.items()
     }
-    constants: dict[str, Any] = {
-        key: getattr(settings, field) * factor for key, (field, factor) in _CONSTANTS.items()
+    dump = settings.model_dump()
+    constants = {
+        key: dump[field] * factor for key, (field, factor) in _CONSTANTS.items() if field in dump
     }
-    metadata = {"exp6": True, **constants, **{scale: getattr(settings, scale) for scale in _SCALES}}
+    metadata = {"exp6": True, **constants, **{scale: dump[scale] for scale in _SCALES}}
     contents = {
         itp.with_suffix(".json"): json.dumps(values, indent=2),
         itp: "\n".join([*itp_lines(parameters, name), ""]),
@@ -162,6 +161,20 @@ def write_byteff_pol_files(
         _constants_path(itp): json.dumps({"metadata": metadata}, indent=2),
     }
     return write_files(contents, overwrite=overwrite)
+
+
+def _check_energies(settings: NonbondedSettings, name: str) -> None:
+    """Refuse settings that the code that reads these files does not have."""
+    reasons = []
+    if any(getattr(settings, scale) != getattr(PUBLISHED_SETTINGS, scale) for scale in _SCALES):
+        reasons.append("scales all 1-4 interactions by 0.5")
+    if settings.dispersion_c8:
+        reasons.append("has no C8 in its dispersion energy")
+    if reasons:
+        raise ExportError(
+            f"{name}: the code that reads these files {' and '.join(reasons)}, unlike this model; "
+            "pass other_scaling=True to write the files nevertheless"
+        )
 
 
 def _constants_path(itp: Path) -> Path:

@@ -162,7 +162,7 @@ def _sections(model: Model, *, fixed: bool) -> dict[str, dict[str, str]]:
             "induction_scale14": str(settings.induction_14),
             "repulsion_s12": str(settings.repulsion_s12),
             "dispersion_damping": str(settings.dispersion_damping),
-            "dispersion_c8": str(settings.dispersion_c8),
+            **({"dispersion_c8": str(settings.dispersion_c8)} if settings.dispersion_c8 else {}),
             "thole": str(settings.thole),
         }
         sections["BytePolPolarizableTorsions"] = {}

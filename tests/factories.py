@@ -8,6 +8,9 @@ import torch
 from openff_bytepol.parameters import ATOM_PARAMETERS, ParameterSet
 from openff_bytepol.settings import NonbondedSettings
 
+C8 = {"dispersion_damping": 3.5, "dispersion_c8": 1.8}
+"""Settings of a dispersion energy with a C8 term."""
+
 
 def make_parameters(
     bonds: list[tuple[int, int]], atomic_numbers: list[int], *, seed: int = 0

@@ -10,8 +10,8 @@ import torch
 
 from openff_bytepol.exceptions import ParameterError
 from openff_bytepol.parameters import ATOM_PARAMETERS, TERM_PARAMETERS, ParameterSet
-from openff_bytepol.settings import PUBLISHED_SETTINGS
-from tests.factories import ethane, lithium
+from openff_bytepol.settings import PUBLISHED_SETTINGS, NonbondedSettings
+from tests.factories import C8, ethane, lithium
 
 
 def assert_equal(first: ParameterSet, second: ParameterSet) -> None:
@@ -84,7 +84,9 @@ def test_permute_refuses_what_is_no_permutation(order: list[int]) -> None:
 
 
 def test_json_round_trip() -> None:
-    for parameters in (ethane(), lithium(), ParameterSet.concatenate([ethane(), lithium()])):
+    with_c8 = replace(ethane(), settings=NonbondedSettings(**C8))
+    both = ParameterSet.concatenate([ethane(), lithium()])
+    for parameters in (ethane(), with_c8, lithium(), both):
         text = json.dumps(parameters.to_dict())
         assert_equal(ParameterSet.from_dict(json.loads(text)), parameters)
 

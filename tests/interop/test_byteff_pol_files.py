@@ -17,7 +17,7 @@ from openff_bytepol.interop.layout import Layout
 from openff_bytepol.interop.openmm_valence import valence_forces
 from openff_bytepol.parameters import ParameterSet
 from openff_bytepol.settings import PUBLISHED_SETTINGS, NonbondedSettings
-from tests.factories import ethane
+from tests.factories import C8, ethane
 from tests.interop import published
 from tests.interop.evaluate import alone, energy
 
@@ -106,12 +106,22 @@ def test_bonded_energy_as_gromacs_files_say(reference_data, tmp_path, name):
     assert energy(system, x) == pytest.approx(ours, abs=1e-7)
 
 
-def test_other_scale_factors(tmp_path):
-    molecule = ethane()
-    with pytest.raises(ExportError, match="other_scaling=True"):
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (NonbondedSettings(), "scales all 1-4 interactions by 0.5, unlike"),
+        (PUBLISHED_SETTINGS.model_copy(update=C8), "files has no C8 in its dispersion energy"),
+        (NonbondedSettings(**C8), "by 0.5 and has no C8"),
+    ],
+)
+def test_settings_that_readers_do_not_have(tmp_path, settings, reason):
+    molecule = replace(ethane(), settings=settings)
+    with pytest.raises(ExportError, match=f"{reason}.*other_scaling=True"):
         write_byteff_pol_files(molecule, tmp_path, "ethane")
     assert not list(tmp_path.iterdir())
     itp = write_byteff_pol_files(molecule, tmp_path, "ethane", other_scaling=True)[1]
+    constants = json.loads((tmp_path / "ethane_nb_params.json").read_text())["metadata"]
+    assert constants.get("disp_c8", 0.0) == settings.dispersion_c8
     assert_close(read_byteff_pol_files(itp), molecule)
     given = NonbondedSettings(thole=0.3)
     assert read_byteff_pol_files(itp, settings=given).settings == given

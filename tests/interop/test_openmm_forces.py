@@ -25,7 +25,7 @@ from openff_bytepol.interop.openmm_terms import energy_by_term
 from openff_bytepol.parameters import ParameterSet
 from openff_bytepol.settings import PUBLISHED_SETTINGS, NonbondedSettings
 from openff_bytepol.units import OPENMM_ENERGY, OPENMM_FORCE
-from tests.factories import ethane, lithium, make_parameters
+from tests.factories import C8, ethane, lithium, make_parameters
 from tests.interop import dense, published
 from tests.interop.evaluate import alone, context, directional_derivative, energy, forces
 
@@ -34,6 +34,7 @@ SETTINGS = {
     "ours": NonbondedSettings(),
     "full": NonbondedSettings(induction_14=1.0),
     "unusual": NonbondedSettings(charge_14=0.7, vdw_14=0.2, induction_14=0.3),
+    "C8": NonbondedSettings(**C8),
 }
 KJ = 1.0 / OPENMM_ENERGY
 KJ_NM = 1.0 / OPENMM_FORCE
@@ -195,15 +196,20 @@ def test_periodic_induction_does_not_depend_on_the_cutoff(reference_data):
     assert energies[0] == pytest.approx(energies[1], abs=5e-3)
 
 
-def test_long_range_correction(reference_data):
+@pytest.mark.parametrize("c8", [0.0, 1.8])
+def test_long_range_correction(reference_data, c8):
     """Energy beyond the cutoff, if all pairs there were evenly spread."""
     acetone = published.molecule(reference_data, "ACT")
+    settings = acetone.settings.model_copy(update={"dispersion_c8": c8})
+    acetone = replace(acetone, settings=settings)
     with_tail, positions = small_acetone_box(reference_data, acetone)
     without, _ = small_acetone_box(reference_data, acetone, long_range_correction=False)
     difference = energy(with_tail, positions) - energy(without, positions)
-    c6 = acetone.c6.numpy()
+    roots, radii = acetone.c6.sqrt().numpy(), acetone.radii.numpy()
+    squares = 0.25 * (radii[:, None] + radii) ** 2
     # Beyond the cutoff only dispersion is left, and its damping k·R⁶ hardly counts.
-    tail = -2 * np.pi * (4 * np.sqrt(c6).sum()) ** 2 / 14.0**3 / (3 * 6.5**3)
+    tail = roots @ (1 / (3 * 6.5**3) + c8 * squares / (5 * 6.5**5)) @ roots
+    tail *= -2 * np.pi * 4**2 / 14.0**3
     assert difference == pytest.approx(tail, rel=0.02)
 
 

@@ -1,6 +1,7 @@
 """Invariances and interfaces of the model, with weights large enough to notice."""
 
 import copy
+import json
 import math
 import pickle
 import random
@@ -14,8 +15,11 @@ from openff_bytepol.graph import batch_graphs, dgl_backend
 from openff_bytepol.models import load_model
 from openff_bytepol.nn import Model, ModelConfig
 from openff_bytepol.nn.config import ElementOverride, FixedTerms, NonbondedConfig
+from openff_bytepol.nn.model import model_sha256
 from openff_bytepol.nn.postprocess import symmetrize
 from openff_bytepol.parameters import ATOM_PARAMETERS, TERM_PARAMETERS, ParameterSet
+from openff_bytepol.settings import NonbondedSettings
+from tests.factories import C8
 from tests.graph.brute_force import rdkit_mol
 from tests.graph.smiles import DRUG_LIKE, RINGS, SUPPORTED
 
@@ -325,21 +329,6 @@ class TestConfiguredValues:
         config = ModelConfig()
         assert ModelConfig.model_validate_json(config.model_dump_json()) == config
 
-
-@pytest.mark.parametrize("smiles", ["O=C=O", "CC#C", "N#Cc1ccccc1"])
-def test_linear_groups_stay_within_180_degrees(smiles):
-    for model in (load_model(), Model(seed=5)):
-        assert model.predict(smiles)[0].angle_theta0.max() <= math.pi
-
-
-def test_parameters_of_atoms_alone_are_those_of_the_whole(model):
-    graph = batch_graphs([model.build_graph(s) for s in ("CCO", "F[P-](F)(F)(F)(F)F")])
-    whole, atoms = model.network(graph, "torch"), model.network.without_terms(graph, "torch")
-    for name in ATOM_PARAMETERS:
-        assert torch.equal(getattr(atoms, name), getattr(whole, name)), name
-    assert all(len(getattr(atoms, index)) == 0 for index in TERM_PARAMETERS)
-    assert atoms.proper_k.shape == (1, 0, 4)
-
     def test_own_polarizability(self):
         """A factor on polarizabilities alone; models without it keep their hash."""
         plain = ModelConfig()
@@ -357,3 +346,32 @@ def test_parameters_of_atoms_alone_are_those_of_the_whole(model):
             torch.testing.assert_close(ratio, torch.full_like(ratio, math.exp(0.5)))
         for name in ("c6", "radii", "epsilons", "charges"):
             assert torch.equal(getattr(after, name), getattr(before, name)), name
+
+    def test_c8(self):
+        """A setting that priors follow; models without it keep their hash."""
+        plain, with_c8 = (
+            ModelConfig(settings=C8 | {"dispersion_c8": value}) for value in (0.0, 1.8)
+        )
+        assert "dispersion_c8" not in plain.model_dump(mode="json")["settings"]
+        assert "dispersion_c8" not in json.loads(plain.model_dump_json())["settings"]
+        assert ModelConfig.model_validate_json(with_c8.model_dump_json()) == with_c8
+        model = Model(with_c8, seed=0)
+        state = model.network.state_dict()
+        assert model_sha256(plain, state) != model_sha256(with_c8, state) == model.sha256
+        (parameters,) = model.predict(["CO"])
+        assert parameters.settings == NonbondedSettings(**C8)
+
+
+@pytest.mark.parametrize("smiles", ["O=C=O", "CC#C", "N#Cc1ccccc1"])
+def test_linear_groups_stay_within_180_degrees(smiles):
+    for model in (load_model(), Model(seed=5)):
+        assert model.predict(smiles)[0].angle_theta0.max() <= math.pi
+
+
+def test_parameters_of_atoms_alone_are_those_of_the_whole(model):
+    graph = batch_graphs([model.build_graph(s) for s in ("CCO", "F[P-](F)(F)(F)(F)F")])
+    whole, atoms = model.network(graph, "torch"), model.network.without_terms(graph, "torch")
+    for name in ATOM_PARAMETERS:
+        assert torch.equal(getattr(atoms, name), getattr(whole, name)), name
+    assert all(len(getattr(atoms, index)) == 0 for index in TERM_PARAMETERS)
+    assert atoms.proper_k.shape == (1, 0, 4)

@@ -8,6 +8,8 @@ import torch
 from openff_bytepol.nn import Model, ModelConfig
 from openff_bytepol.nn.priors import nonbonded_priors, springs
 from openff_bytepol.potentials import energy, forces
+from openff_bytepol.settings import NonbondedSettings
+from tests.factories import C8
 from tests.graph.smiles import SUPPORTED
 
 
@@ -60,9 +62,10 @@ def test_charges_follow_electronegativity(model):
     assert float(hexafluorophosphate.charges[1]) == pytest.approx(2.12, abs=0.3)
 
 
-def test_contacts_of_equal_atoms():
+@pytest.mark.parametrize("settings", [NonbondedSettings(), NonbondedSettings(**C8)])
+def test_contacts_of_equal_atoms(settings):
     """Two free atoms have their minimum at twice the van der Waals radius."""
-    config = ModelConfig()
+    config = ModelConfig(settings=settings)
     priors = nonbonded_priors(config)
     for i, number in enumerate(config.elements):
         from openff_bytepol.free_atoms import FREE_ATOMS
@@ -72,10 +75,11 @@ def test_contacts_of_equal_atoms():
         radius = atom.radius * ratio ** (4 / 21)
         r = torch.linspace(1.2 * radius, 4 * radius, 4001, dtype=torch.float64)
         steep, depth = float(priors["lambda"][i]), float(priors["epsilon"][i])
-        damping = config.settings.dispersion_damping * radius**6
-        curve = 6 * depth * torch.exp(steep * (1 - r / radius)) - atom.c6 * ratio**2 / (
-            damping + r**6
-        )
+        damping, c6 = settings.dispersion_damping, atom.c6 * ratio**2
+        curve = 6 * depth * torch.exp(steep * (1 - r / radius))
+        curve -= c6 / (damping * radius**6 + r**6)
+        c8 = settings.dispersion_c8 * c6 * radius**2
+        curve -= c8 / (damping ** (4 / 3) * radius**8 + r**8)
         assert float(r[curve.argmin()]) == pytest.approx(2 * radius, rel=1e-3)
         assert -1.0 < float(curve.min()) < -0.001
 

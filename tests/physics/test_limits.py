@@ -14,7 +14,9 @@ from openff_bytepol.potentials import (
     interaction_components,
     molecular_polarizabilities,
 )
+from openff_bytepol.settings import NonbondedSettings
 from openff_bytepol.units import COULOMB
+from tests.factories import C8
 from tests.potentials.molecules import molecule
 
 
@@ -36,8 +38,10 @@ def test_neutral_molecules_dissociate_to_nothing(smiles):
     assert whole == pytest.approx(alone, abs=1e-9)
 
 
-def test_dispersion_falls_as_r6():
-    first, second = molecule("CCO"), molecule("O", seed=2)
+@pytest.mark.parametrize("settings", [None, NonbondedSettings(**C8)])
+def test_dispersion_falls_as_r6(settings):
+    first = molecule("CCO", settings=settings)
+    second = molecule("O", seed=2, settings=settings)
     distance = 300.0
     parameters, x = pair_at(distance, first, second)
     roots = [part[0].c6.sqrt().sum() for part in (first, second)]
@@ -74,10 +78,12 @@ def test_ion_polarizes_a_molecule():
     assert components.elec.item() == pytest.approx(COULOMB * moment / distance**2, rel=5e-2)
 
 
-def test_interaction_is_continuous_through_contact():
+@pytest.mark.parametrize("settings", [None, NonbondedSettings(**C8)])
+def test_interaction_is_continuous_through_contact(settings):
     """No jumps on the way from far apart to overlap, in single precision too."""
     distances = torch.linspace(12.0, 0.3, 400, dtype=torch.float64)
-    first, second = molecule("O"), molecule("O", seed=2)
+    first = molecule("O", settings=settings)
+    second = molecule("O", seed=2, settings=settings)
     parameters = ParameterSet.concatenate([first[0], second[0]])
     x = torch.stack([pair_at(d.item(), first, second)[1] for d in distances])
     double = interaction_components(parameters, x).total[:, 0]

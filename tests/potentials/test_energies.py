@@ -23,7 +23,8 @@ from openff_bytepol.potentials import (
     molecular_polarizabilities,
     smallest_response_eigenvalue,
 )
-from openff_bytepol.settings import PUBLISHED_SETTINGS
+from openff_bytepol.settings import PUBLISHED_SETTINGS, NonbondedSettings
+from tests.factories import C8
 from tests.potentials import naive
 from tests.potentials.molecules import cluster, molecule
 
@@ -46,7 +47,7 @@ def ensemble(parameters, n_members=3):
 
 
 @pytest.mark.parametrize("smiles", [("CCCCO",), ("CC(=O)C", "[Li+]"), ("c1ccncc1", "CCO", "O")])
-@pytest.mark.parametrize("constants", [None, PUBLISHED_SETTINGS])
+@pytest.mark.parametrize("constants", [None, PUBLISHED_SETTINGS, NonbondedSettings(**C8)])
 def test_nonbonded_terms_of_an_independent_implementation(smiles, constants):
     parameters, coordinates = cluster(*smiles, settings=constants)
     ours = energy(parameters, coordinates).as_dict()
@@ -109,7 +110,7 @@ def test_conformers_and_members():
 
 
 def test_coordinate_derivatives_to_second_order():
-    parameters, coordinates = cluster("C=O", "[Li+]")
+    parameters, coordinates = cluster("C=O", "[Li+]", settings=NonbondedSettings(**C8))
 
     def total(x):
         return energy(parameters, x).total
@@ -120,7 +121,7 @@ def test_coordinate_derivatives_to_second_order():
 
 
 def test_parameter_derivatives_to_second_order():
-    parameters, coordinates = cluster("O", "[Na+]")
+    parameters, coordinates = cluster("O", "[Na+]", settings=NonbondedSettings(**C8))
     values = [getattr(parameters, name).clone().requires_grad_(True) for name in FLOATS]
     used = [value for value in values if value.numel()]
 

@@ -27,6 +27,7 @@ from openff_bytepol.units import (
     OPENMM_FORCE,
     OPENMM_POLARIZABILITY,
 )
+from tests.factories import C8
 from tests.potentials import naive
 from tests.potentials.molecules import cluster
 
@@ -84,7 +85,7 @@ def improper_force(p):
 
 PAIR_EXPRESSIONS = {
     "repulsion": "6*e*exp(l*(1-x/R))+(s12/x)^12",
-    "dispersion": "-c6/(damping*R^6+x^6)",
+    "dispersion": "-c6/(damping*R^6+x^6)-c8*c6*R^2/(damping^(4/3)*R^8+x^8)",
     "charge_transfer": "-ec*x^-4*exp(-(lc*x/R)^3)",
     "permanent": "coulomb*qq/x",
 }
@@ -98,7 +99,12 @@ def pair_force(p, name):
     )
     for parameter in PAIR_PARAMETERS:
         force.addPerBondParameter(parameter)
-    constants = {"s12": s.repulsion_s12, "damping": s.dispersion_damping, "coulomb": COULOMB}
+    constants = {
+        "s12": s.repulsion_s12,
+        "damping": s.dispersion_damping,
+        "c8": s.dispersion_c8,
+        "coulomb": COULOMB,
+    }
     for constant, value in constants.items():
         force.addGlobalParameter(constant, value)
     scale_14 = {"permanent": s.charge_14, "charge_transfer": 0.0}.get(name, s.vdw_14)
@@ -186,7 +192,9 @@ def test_bonded(case, name, make):
 
 
 @pytest.mark.parametrize("name", PAIR_EXPRESSIONS)
-@pytest.mark.parametrize("constants", [NonbondedSettings(), PUBLISHED_SETTINGS])
+@pytest.mark.parametrize(
+    "constants", [NonbondedSettings(), PUBLISHED_SETTINGS, NonbondedSettings(**C8)]
+)
 def test_pairs(case, name, constants):
     parameters, coordinates = case
     parameters = replace(parameters, settings=constants)

@@ -58,15 +58,32 @@ def butane(phi: float) -> torch.Tensor:
             -600 / (3.4 * 3.3**6 + 3.0**6),
         ),
         (
+            dispersion_energy(scalar(3.0), scalar(600.0), scalar(3.3), 3.5, 1.8),
+            -600 / (3.5 * 3.3**6 + 3.0**6)
+            - 1.8 * 600 * 3.3**2 / (3.5 ** (4 / 3) * 3.3**8 + 3.0**8),
+        ),
+        (
             charge_transfer_energy(scalar(2.0), scalar(3.0), scalar(0.8), scalar(3.3)),
             -3 / 16 * math.exp(-((0.8 * 2 / 3.3) ** 3)),
         ),
         (coulomb_energy(scalar(4.0), scalar(-0.3)), -0.3 * COULOMB / 4),
     ],
-    ids=["bond", "angle", "repulsion", "dispersion", "charge transfer", "coulomb"],
+    ids=["bond", "angle", "repulsion", "dispersion", "with C8", "charge transfer", "coulomb"],
 )
 def test_value(value, expected):
     assert value.item() == pytest.approx(expected, rel=1e-14)
+
+
+def test_limits_of_dispersion():
+    """Without C8 that of ByteFF-Pol to the last bit; far away -C6/r⁶ with C8, too."""
+    r = torch.logspace(-1, 4, 200, dtype=torch.float64)
+    c6, radius = torch.full_like(r, 600.0), torch.full_like(r, 3.3)
+    alone = -c6 / (3.5 * (radius * radius) ** 3 + (r * r) ** 3)
+    assert torch.equal(dispersion_energy(r, c6, radius, 3.5), alone)
+    excess = dispersion_energy(r, c6, radius, 3.5, 1.8) / (-c6 / r**6) - 1.0
+    far = r > 10 * radius
+    torch.testing.assert_close(excess[far], 1.8 * (radius / r)[far].square(), rtol=0.01, atol=1e-10)
+    assert abs(excess[-1]) < 1e-6
 
 
 def test_mixing():
@@ -171,7 +188,7 @@ def test_coincident_atoms_are_finite(dtype):
         c3, c5 = damped_powers(r, one, 0.39)
         return (
             repulsion_energy(r, one, 5 * one, 3 * one, 1.5)
-            + dispersion_energy(r, one, 3 * one, 3.4)
+            + dispersion_energy(r, one, 3 * one, 3.4, 1.8)
             + charge_transfer_energy(r, one, one, 3 * one)
             + coulomb_energy(r, one)
             + c3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def published(folder: Path, name: str) -> tuple[ParameterSet, Chem.Mol]:
 
 
 @cache
-def predicted(smiles: str) -> tuple[ParameterSet, Chem.Mol]:
-    """Parameters of the shipped model."""
+def predicted(smiles: str, **changed: float) -> tuple[ParameterSet, Chem.Mol]:
+    """Parameters of the shipped model, with some settings changed."""
     mol = explicit(smiles)
-    return load_model().predict([mol])[0], mol
+    (parameters,) = load_model().predict([mol])
+    return replace(parameters, settings=parameters.settings.model_copy(update=changed)), mol

@@ -18,6 +18,9 @@ from openff_bytepol.projection.lennard_jones import (
     NO_EPSILON,
     NO_SIGMA,
 )
+from openff_bytepol.projection.source import Source
+from openff_bytepol.projection.vdw import VdwCurves
+from tests.factories import C8
 from tests.projection.molecules import PUBLISHED, predicted, published
 
 ATOMIC = (
@@ -83,8 +86,23 @@ def test_wells_of_published_molecules(reference_data, name):
     assert (fixed.sigmas < 4.0).all()
 
 
-def test_wells_of_shipped_model():
-    parameters, mol = predicted("CCO")
+@pytest.mark.parametrize("changed", [{}, C8], ids=["C6", "C8"])
+def test_curves_are_those_of_the_potentials(changed):
+    parameters, mol = predicted("CO", **changed)
+    source = Source.read(parameters, mol)
+    first, second = np.triu_indices(source.n_atoms)
+    curves = VdwCurves.of(source, first, second)
+    atoms = source.order[first].tolist(), source.order[second].tolist()
+    r = np.array([[1.2], [2.5], [4.0], [9.0]])
+    expected = [[vdw(parameters, i, j, *row) for i, j in zip(*atoms, strict=True)] for row in r]
+    np.testing.assert_allclose(curves.energy(r), expected, rtol=1e-9)
+    slopes = (curves.energy(r + 1e-4) - curves.energy(r - 1e-4)) / 2e-4
+    np.testing.assert_allclose(curves.slope(r), slopes, rtol=1e-5)
+
+
+@pytest.mark.parametrize("changed", [{}, C8], ids=["C6", "C8"])
+def test_wells_of_shipped_model(changed):
+    parameters, mol = predicted("CCO", **changed)
     fixed = project_fixed_charge(parameters, mol)
     for atom in (0, 1, 2, 3):
         check_well(parameters, atom, float(fixed.sigmas[atom]), float(fixed.epsilons[atom]))

@@ -17,6 +17,7 @@ from openff_bytepol.projection.profiles import torsion_profiles
 from openff_bytepol.projection.rotors import dihedrals, find_rotors, turn
 from openff_bytepol.projection.scan import ANGLES, RotorScan
 from openff_bytepol.projection.source import Source
+from tests.factories import C8
 from tests.projection.molecules import predicted, published
 
 DRUG = "CC(C)Cc1ccc(cc1)C(C)C(=O)O"
@@ -131,9 +132,10 @@ def test_molecules_without_rotors(smiles):
     assert torch.equal(fixed.proper_k, parameters.proper_k.double())
 
 
+@pytest.mark.parametrize("changed", [{}, C8], ids=["C6", "C8"])
 @pytest.mark.parametrize("smiles", ["OCCO", "CNC(=O)CCl"])
-def test_scan_has_the_energies_of_the_torch_potentials(smiles):
-    parameters, mol = predicted(smiles)
+def test_scan_has_the_energies_of_the_torch_potentials(smiles, changed):
+    parameters, mol = predicted(smiles, **changed)
     standard = standard_molecule(mol, frozenset(parameters.atomic_numbers.tolist()))
     source = Source.read(parameters.to(dtype=torch.float64), standard)
     xyz = make_conformer(source, standard)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import openmm
 import pytest
@@ -13,6 +15,7 @@ from openff_bytepol.exceptions import CutoffError, ParameterError
 from openff_bytepol.interop.openmm_system import create_system
 from openff_bytepol.models import predict
 from openff_bytepol.properties.periodic_energy import PeriodicEnergy
+from tests.factories import C8
 from tests.properties.boxes import WATER, lattice, placements
 
 
@@ -33,9 +36,15 @@ def conformer(smiles):
     return molecule.GetConformer().GetPositions()
 
 
+def predicted(smiles, changed):
+    """Parameters of the shipped model with other settings."""
+    return [replace(p, settings=p.settings.model_copy(update=changed)) for p in predict(smiles)]
+
+
+@pytest.mark.parametrize("changed", [{}, C8], ids=["C6", "C8"])
 @pytest.mark.parametrize("switch", [None, 3.5])
-def test_water_has_the_energy_of_openmm(switch):
-    parameters = predict("O")
+def test_water_has_the_energy_of_openmm(switch, changed):
+    parameters = predicted("O", changed)
     positions, places = lattice(WATER, 3, 3.1), placements(27, 3)
     box = np.array([[9.3, 0, 0], [1.0, 9.3, 0], [-0.5, 0.7, 9.4]])
     system = create_system(
@@ -52,8 +61,9 @@ def test_water_has_the_energy_of_openmm(switch):
     assert value == pytest.approx(openmm_energy(system, positions), abs=2e-3)
 
 
-def test_flexible_molecules_have_the_energy_of_openmm():
-    parameters = predict("CCOC")
+@pytest.mark.parametrize("changed", [{}, C8], ids=["C6", "C8"])
+def test_flexible_molecules_have_the_energy_of_openmm(changed):
+    parameters = predicted("CCOC", changed)
     shape = conformer("CCOC")
     positions, places = lattice(shape - shape.mean(0), 2, 6.0), placements(8, len(shape))
     options = {"box": [12.0] * 3, "cutoff": 5.9}
@@ -65,8 +75,9 @@ def test_flexible_molecules_have_the_energy_of_openmm():
     assert value == pytest.approx(openmm_energy(system, positions), abs=2e-3)
 
 
-def test_derivatives_are_those_of_finite_differences():
-    (water,) = predict("O")
+@pytest.mark.parametrize("changed", [{}, C8], ids=["C6", "C8"])
+def test_derivatives_are_those_of_finite_differences(changed):
+    (water,) = predicted("O", changed)
     positions, places = lattice(WATER, 2, 3.2), placements(8, 3)
     box = 6.4 * np.eye(3)
     energy = PeriodicEnergy([water], places, cutoff=3.1)

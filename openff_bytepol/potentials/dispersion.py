@@ -33,10 +33,9 @@ def dispersion_energy(
     Tensor
         kcal/mol; (..., n_pairs).
     """
-    square, radius_square = r.square(), radius.square()
-    energy = -c6 / (damping * radius_square**3 + square**3)
+    r2, radius2 = r.square(), radius.square()
+    r6, radius6 = r2 * r2 * r2, radius2 * radius2 * radius2
+    energy = -c6 / (damping * radius6 + r6)
     if c8:
-        energy = energy - c8 * radius_square * c6 / (
-            damping ** (4 / 3) * radius_square**4 + square**4
-        )
+        energy = energy - c8 * radius2 * c6 / (damping ** (4 / 3) * radius6 * radius2 + r6 * r2)
     return energy

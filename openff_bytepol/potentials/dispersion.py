@@ -1,8 +1,9 @@
 """Dispersion with rational damping.
 
-Source: ByteFF-Pol, arXiv:2508.08575; damping and the length sqrt(C8/C6) in proportion to
-the size of atoms after Becke and Johnson, J. Chem. Phys. 123, 154101 (2005),
-https://doi.org/10.1063/1.2065267. The C8 term is ours.
+Source: ByteFF-Pol, arXiv:2508.08575; damping after Becke and Johnson,
+J. Chem. Phys. 123, 154101 (2005), https://doi.org/10.1063/1.2065267. The C8 term is ours; its
+sqrt(C8/C6) is in proportion to the size of atoms, as it is in the critical radius of Johnson and
+Becke, J. Chem. Phys. 124, 174104 (2006), https://doi.org/10.1063/1.2190220.
 """
 
 from __future__ import annotations

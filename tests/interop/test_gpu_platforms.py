@@ -13,6 +13,7 @@ from openff_bytepol.exceptions import EngineError
 from openff_bytepol.interop.openmm_system import create_system
 from openff_bytepol.interop.platforms import choose_platform
 from openff_bytepol.settings import PUBLISHED_SETTINGS, NonbondedSettings
+from tests.factories import C8
 from tests.interop import published
 
 
@@ -25,7 +26,9 @@ def gpu(request):
 
 
 @pytest.mark.parametrize(
-    "settings", [PUBLISHED_SETTINGS, NonbondedSettings()], ids=["three", "one"]
+    "settings",
+    [PUBLISHED_SETTINGS, NonbondedSettings(), NonbondedSettings(**C8)],
+    ids=["three", "one", "C8"],
 )
 @pytest.mark.parametrize("periodic", [True, False])
 def test_electrolyte(reference_data, gpu, settings, periodic):

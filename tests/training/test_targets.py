@@ -183,6 +183,26 @@ def test_mean_residuals_along_lines_against_hand_values(
     assert losses["slopes"].eq(0).all()
 
 
+def test_three_body_dispersion_counts_in_liquids_alone(
+    model: Model, library: MoleculeLibrary
+) -> None:
+    """The loss is that of totals that rise by a part of the model's mean dispersion energy."""
+    config = CONFIG.model_copy(update={"dimer_slope_weight": 3.0, "dimer_mean_weight": 2.0})
+    rows = [contact_row(3.1), contact_row(3.4), dimer_row(3.2)]
+    batch = collate_dimers(rows, library)
+    predicted = predict_dimers(model, batch)
+    taken = [-0.2 * predicted.disp.mean(0)[i].item() for i in range(2)] + [0.0]
+    raised = [row | {"total": row["total"] + t} for row, t in zip(rows, taken, strict=True)]
+    expected = dimer_losses(predicted, collate_dimers(raised, library), config)
+    losses = dimer_losses(
+        predicted, batch, config.model_copy(update={"three_body_dispersion": 0.2})
+    )
+    assert taken[0] > 0.0
+    assert losses.keys() == expected.keys()
+    for name in expected:
+        torch.testing.assert_close(losses[name], expected[name], rtol=1e-3, atol=1e-5)
+
+
 def test_missing_components_do_not_count(model: Model, library: MoleculeLibrary) -> None:
     only_total = dimer_row(3.1) | dict.fromkeys(("elst", "exch", "ind", "disp"), math.nan)
     batch = collate_dimers([only_total], library)

@@ -234,11 +234,16 @@ def charge_penalty(parameters: ParameterSet, config: TargetConfig) -> Tensor:
 def dimer_losses(
     predicted: InteractionComponents, batch: DimerBatch, config: TargetConfig
 ) -> dict[str, Tensor]:
-    """Weighted mean of each part of the loss over dimers, (n_members,)."""
+    """Weighted mean of each part of the loss over dimers, (n_members,).
+
+    Totals of contacts from liquids rise by what three-body dispersion takes from their dispersion
+    energy there, ``config.three_body_dispersion``.
+    """
     reference = batch.reference
     exchange = reference["exch"].abs()
     contact = reference["elst"] + reference["exch"]
-    total = reference["total"]
+    taken = config.three_body_dispersion * predicted.disp.detach().mean(0)
+    total = reference["total"] - torch.where(batch.contacts, taken, torch.zeros_like(taken))
     pairs = {
         "contact": (predicted.elec + predicted.pauli, contact),
         "electrostatics": (predicted.elec, reference["elst"]),

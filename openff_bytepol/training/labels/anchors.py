@@ -142,7 +142,8 @@ def fit_anchor(
     if not known:
         logger.warning(
             "%s: nothing holds its dipole moment and polarizability; name it in "
-            "`labels.responses.extra` and make these labels",
+            "`labels.responses.extra`, or `benchmark` if Dip146 or Pol130 hold it, and make these "
+            "labels",
             canonical_smiles(mapped_smiles),
         )
     library.add(row["mapped_smiles"] for row in known)

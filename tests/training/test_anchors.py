@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import yaml
 
 from openff_bytepol.exceptions import (
     DataError,
+    MissingDependencyError,
     ModelNotFoundError,
     NonFiniteLossError,
     PolarizationCatastropheError,
@@ -30,9 +33,10 @@ from openff_bytepol.potentials import (
 from openff_bytepol.training.batches import to_device
 from openff_bytepol.training.config import LabelConfig, TargetConfig, TrainingConfig, load_config
 from openff_bytepol.training.data import load_anchors, make_targets
+from openff_bytepol.training.labels import aimnet2, priors
 from openff_bytepol.training.labels.anchor_fit import FreeParameters, fit
-from openff_bytepol.training.labels.anchor_loss import AnchorLoss
-from openff_bytepol.training.labels.anchors import choose_dimers, fit_anchor
+from openff_bytepol.training.labels.anchor_loss import LOG_C6_SCALE, AnchorLoss, c6_loss
+from openff_bytepol.training.labels.anchors import choose_dimers, fit_anchor, reference_c6
 from openff_bytepol.training.labels.config import AnchorConfig
 from openff_bytepol.training.labels.contacts import place
 from openff_bytepol.training.labels.make import make_labels
@@ -141,11 +145,16 @@ def response(model: Model, known: dict[str, torch.Tensor]) -> dict:
     }  # fmt: skip
 
 
-def run_config(**settings: object) -> TrainingConfig:
+def run_config(c6_weight: float = 0.0, **settings: object) -> TrainingConfig:
+    anchors = AnchorConfig(molecules=("O",), c6_weight=c6_weight, **settings)
     return TrainingConfig(
         name="x", reference_data="x", output="x", stages=(), targets=SCALES,
-        labels=LabelConfig(anchors=AnchorConfig(molecules=("O",), **settings)),
+        labels=LabelConfig(anchors=anchors),
     )  # fmt: skip
+
+
+def molecular_c6(c6: object) -> float:
+    return float(np.sqrt(np.asarray(c6)).sum() ** 2)
 
 
 def test_fit_finds_known_parameters(
@@ -316,6 +325,111 @@ def test_trimers_decide_where_polarizability_lies(
     assert float(loss(known) - without(known)) > 0.1
 
 
+def test_c6_against_hand_values_and_finite_differences(
+    model: Model, library: MoleculeLibrary, start: ParameterSet, dimers: list[dict]
+) -> None:
+    c6 = torch.tensor([400.0, 9.0, 16.0], dtype=torch.float64, requires_grad=True)
+    assert molecular_c6([400.0, 9.0, 16.0]) == pytest.approx(729.0)
+    assert c6_loss(c6, 729.0).item() == pytest.approx(0.0, abs=1e-12)
+    error = math.log(729.0 / 600.0) / LOG_C6_SCALE
+    assert c6_loss(c6, 600.0).item() == pytest.approx(math.sqrt(1.0 + error**2) - 1.0)
+    assert torch.autograd.gradcheck(lambda x: c6_loss(x, 600.0), (c6,))
+
+    parts = {"library": library, "predicted": model.predict(library.graphs), "config": SCALES}
+    bare = AnchorLoss(WATER, dimers, [], **parts)
+    held = AnchorLoss(WATER, dimers, [], c6=600.0, c6_weight=3.0, **parts)
+    free = water(start)
+
+    def term() -> torch.Tensor:
+        return held(free.values()) - bare(free.values())
+
+    expected = 3.0 * c6_loss(start.c6, 600.0).item()
+    assert expected > 1.0
+    assert term().item() == pytest.approx(expected, rel=1e-4)
+    volumes = free.variables["volumes"]
+    (gradient,) = torch.autograd.grad(term(), volumes)
+    for atom in range(2):
+        values = []
+        for step in (0.02, -0.02):
+            with torch.no_grad():
+                volumes[atom] += step
+                values.append(term().item())
+                volumes[atom] -= step
+        slope = (values[0] - values[1]) / 0.04
+        assert gradient[atom].item() == pytest.approx(slope, rel=0.01)
+
+
+def test_fit_reaches_the_c6_of_dftd4(
+    model: Model,
+    known: dict[str, torch.Tensor],
+    dimers: list[dict],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("dftd4")
+    monkeypatch.setattr(aimnet2, "relax", lambda coordinates, *_: coordinates)
+    expected = reference_c6(WATER, 1)
+    assert expected == pytest.approx(612.5, abs=2.0)
+    few = dimers[::8]
+    dispersion = molecular_c6(known["c6"])
+    assert abs(dispersion / expected - 1.0) > 0.1, "dimers ask for another one"
+
+    def fitted(weight: float) -> float:
+        return molecular_c6(fit_anchor(WATER, few, [], model, run_config(weight, steps=60))["c6"])
+
+    assert fitted(200.0) == pytest.approx(expected, rel=0.02)
+    assert abs(fitted(0.0) / expected - 1.0) > 0.05
+
+
+def test_without_a_weight_no_c6_is_looked_up(
+    model: Model, dimers: list[dict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(*_: object) -> float:
+        raise AssertionError
+
+    monkeypatch.setattr("openff_bytepol.training.labels.anchors.reference_c6", look_up)
+    row = fit_anchor(WATER, dimers[:4], [], model, run_config(0.0, steps=2))
+    assert row["n_dimers"] == 4
+    with pytest.raises(AssertionError):
+        fit_anchor(WATER, dimers[:4], [], model, run_config(5.0, steps=2))
+
+
+@pytest.mark.skipif(find_spec("Auto3D") is None, reason="AIMNet2 weights are not installed")
+def test_c6_of_a_relaxed_conformer() -> None:
+    pytest.importorskip("dftd4")
+    found = reference_c6(WATER, 1)
+    assert found == pytest.approx(624.0, rel=0.03), "45.3 a.u. from dipole oscillator strengths"
+    assert reference_c6(OTHER_ORDER, 2) == pytest.approx(found, rel=2e-3)
+    assert reference_c6("[Cl-:1]", 1) > 0.0
+
+
+def test_cations_of_alkali_metals_have_no_c6(caplog: pytest.LogCaptureFixture) -> None:
+    assert reference_c6("[Na+:1]", 1) is None
+    assert "its C6 is not held" in caplog.text
+
+
+def test_dftd4_is_named_where_it_is_missing(
+    model: Model, dimers: list[dict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aimnet2, "relax", lambda coordinates, *_: coordinates)
+    monkeypatch.setitem(sys.modules, "dftd4.interface", None)
+    numbers = np.array([8, 1, 1])
+    for function in (priors.dispersion_priors, priors.molecular_c6):
+        with pytest.raises(MissingDependencyError, match="pip install dftd4"):
+            function(numbers, WATER_XYZ, 0)
+    with pytest.raises(MissingDependencyError, match="pip install dftd4"):
+        fit_anchor(WATER, dimers[:4], [], model, run_config(5.0, steps=2))
+
+
+def test_says_when_nothing_holds_the_dipole(
+    model: Model, dimers: list[dict], response: dict, caplog: pytest.LogCaptureFixture
+) -> None:
+    fit_anchor(WATER, dimers[:4], [response], model, run_config(steps=1))
+    assert "dipole" not in caplog.text
+    foreign = response | {"mapped_smiles": METHANE}
+    fit_anchor(WATER, dimers[:4], [foreign], model, run_config(steps=1))
+    assert "O: nothing holds its dipole moment and polarizability" in caplog.text
+
+
 def test_charge_of_a_lone_ion_stays(model: Model) -> None:
     (sodium,) = model.predict(["[Na+]"])
     free = FreeParameters(sodium, torch.tensor([0]))
@@ -392,7 +506,7 @@ def with_anchors(path: Path, epochs: int = 1, **settings: object) -> None:
         "name": "anchors", "weights": {"anchors": 1.0}, "epochs": epochs, "steps_per_epoch": 10,
         "learning_rate": 1e-2,
     }  # fmt: skip
-    anchors = {"molecules": ["O"], "steps": 3, **settings}
+    anchors = {"molecules": ["O"], "steps": 3, "c6_weight": 0.0, **settings}
     values |= {"stages": [stage], "labels": {"anchors": anchors}}
     values["freeze"] = ["embedding", "transformer"]
     path.write_text(yaml.safe_dump(values))
@@ -466,6 +580,7 @@ def test_from_labels_to_training(toy_config: Path, tmp_path: Path) -> None:
         ({"molecules": ["nonsense"]}, DataError, "nonsense: not a valid SMILES"),
         ({"held": {"epsilons": {"Hx": 0.1}}}, DataError, "held: Hx: write element symbols"),
         ({"held": {"charges": {"H": 0.1}}}, DataError, "held"),
+        ({"c6_weight": -1.0}, DataError, "c6_weight"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(

@@ -2,15 +2,16 @@
 
 The loss is that of the dimers which hold the molecule, the mean of that of contacts from liquids
 and that of all others, so that many of one kind do not drown the other. Added are those of
-trimers which hold the molecule, of its dipole and polarizability, and the limits on its charges
-and walls. Energies are in single precision, as in training.
+trimers which hold the molecule, of its dipole and polarizability, of its C6, and the limits on its
+charges and walls. Energies are in single precision, as in training.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from openff_bytepol.training.config import TargetConfig
 from openff_bytepol.training.labels.geometries import from_mapped_smiles
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.perception import canonical_smiles
+from openff_bytepol.training.targets.base import robust
 from openff_bytepol.training.targets.clusters import (
     cluster_loss,
     collate_clusters,
@@ -39,6 +41,11 @@ from openff_bytepol.training.targets.responses import (
 )
 
 Rows: TypeAlias = Sequence[dict[str, Any]]
+
+LOG_C6_SCALE: Final = 0.05
+"""Of ln(C6/C6_ref) of a molecule; about the mean error of DFT-D4
+(https://doi.org/10.1063/1.5090222). Its division among atoms, which training follows by
+``log_c6_scale``, is less certain."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,10 @@ class AnchorLoss:
         of the library only.
     three_body_weight
         Of their loss.
+    c6
+        Of the molecule, kcal/mol·Å⁶; None if it is not held.
+    c6_weight
+        Of its loss.
     library
         Molecules of all rows.
     predicted
@@ -95,11 +106,15 @@ class AnchorLoss:
         trimers: Rows = (),
         *,
         three_body_weight: float = 1.0,
+        c6: float | None = None,
+        c6_weight: float = 1.0,
         library: MoleculeLibrary,
         predicted: Sequence[ParameterSet],
         config: TargetConfig,
     ) -> None:
         self._config = config
+        self._c6 = c6
+        self._c6_weight = c6_weight
         used = {row[f"smiles_{side}"] for row in dimers for side in "ab"}
         used |= {row["mapped_smiles"] for row in responses}
         used |= {smiles for row in trimers for smiles in row["smiles"]}
@@ -144,8 +159,28 @@ class AnchorLoss:
             responses, molecules = self._responses
             moments = predict_responses(molecules.with_values(values), responses)
             total = total + _sum(response_losses(*moments, responses, self._config))
+        if self._c6 is not None:
+            total = total + self._c6_weight * c6_loss(values["c6"].float(), self._c6)
         limits = limit_losses(self._alone.with_values(values), self._config)
         return (total + sum(limits.values(), torch.zeros(1)))[0]
+
+
+def c6_loss(c6: Tensor, reference: float) -> Tensor:
+    """Pseudo-Huber of ln(C6/C6_ref)/`LOG_C6_SCALE`, with C6 = (Σ√c6)² as pairs mix geometrically.
+
+    Parameters
+    ----------
+    c6
+        Of the atoms of one molecule, (n_atoms,).
+    reference
+        Of two equal molecules, in the same unit.
+
+    Returns
+    -------
+    Tensor
+        ().
+    """
+    return robust((2.0 * c6.sqrt().sum().log() - math.log(reference)) / LOG_C6_SCALE)
 
 
 def _sum(losses: Mapping[str, Tensor]) -> Tensor:

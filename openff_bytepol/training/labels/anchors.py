@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import torch
@@ -24,11 +24,13 @@ from openff_bytepol.nn.model import Model
 from openff_bytepol.training.cluster_data import load_clusters
 from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.data import load_dimers, load_responses
+from openff_bytepol.training.labels import aimnet2
 from openff_bytepol.training.labels.anchor_fit import FreeParameters, fit
 from openff_bytepol.training.labels.anchor_loss import AnchorLoss
 from openff_bytepol.training.labels.chunks import make_files
 from openff_bytepol.training.labels.config import AnchorConfig
-from openff_bytepol.training.labels.geometries import hydrogenated
+from openff_bytepol.training.labels.geometries import conformers, from_mapped_smiles, hydrogenated
+from openff_bytepol.training.labels.priors import molecular_c6
 from openff_bytepol.training.labels.provenance import provenance
 from openff_bytepol.training.labels.responses import inchi_key
 from openff_bytepol.training.labels.schema import write_table
@@ -42,6 +44,9 @@ from openff_bytepol.training.targets.dimers import CONTACTS
 logger = logging.getLogger(__name__)
 
 Row: TypeAlias = dict[str, Any]
+
+RELAXATION_STEPS: Final = 60
+"""Of the geometry for a molecule's C6."""
 
 
 def make_anchors(
@@ -73,6 +78,8 @@ def make_anchors(
         If there is no such model.
     PolarizationCatastropheError, NonFiniteLossError
         If the model's own parameters have no loss.
+    MissingDependencyError
+        If DFT-D4 or the AIMNet2 weights are not installed, unless ``c6_weight`` is 0.
     """
     settings = config.labels.anchors
     if settings is None or not settings.molecules:
@@ -122,7 +129,7 @@ def fit_anchor(
 
     Raises
     ------
-    DataError, PolarizationCatastropheError, NonFiniteLossError
+    DataError, PolarizationCatastropheError, NonFiniteLossError, MissingDependencyError
         As `make_anchors`.
     """
     settings = config.labels.anchors or AnchorConfig()
@@ -132,6 +139,13 @@ def fit_anchor(
         raise DataError(f"labels.anchors: {library.refused[mapped_smiles]}; leave it out")
     chosen = choose_dimers(mapped_smiles, dimers, library, settings)
     known = [row for row in _once(responses) if _is(mapped_smiles, row["mapped_smiles"])]
+    if not known:
+        logger.warning(
+            "%s: nothing holds its dipole moment and polarizability; name it in "
+            "`labels.responses.extra`, or `benchmark` if Dip146 or Pol130 hold it, and make these "
+            "labels",
+            canonical_smiles(mapped_smiles),
+        )
     library.add(row["mapped_smiles"] for row in known)
     trimers = [
         row
@@ -147,6 +161,8 @@ def fit_anchor(
         known,
         trimers,
         three_body_weight=settings.three_body_weight,
+        c6=reference_c6(mapped_smiles, settings.seed) if settings.c6_weight else None,
+        c6_weight=settings.c6_weight,
         library=library,
         predicted=predicted,
         config=config.targets,
@@ -217,6 +233,39 @@ def choose_dimers(
         places = (np.arange(settings.max_dimers) + start) * len(others) / settings.max_dimers
         others = [others[int(place)] for place in places]
     return contacts + others
+
+
+def reference_c6(mapped_smiles: str, seed: int) -> float | None:
+    """C6 of a molecule by DFT-D4, kcal/mol·Å⁶, at a conformer relaxed with AIMNet2.
+
+    Parameters
+    ----------
+    mapped_smiles
+        The molecule.
+    seed
+        Of the conformer.
+
+    Returns
+    -------
+    float or None
+        None with elements that AIMNet2 lacks: of alkali metals DFT-D4 knows atoms, no cations.
+
+    Raises
+    ------
+    DataError
+        If the molecule has no geometry.
+    MissingDependencyError
+        If DFT-D4 or the AIMNet2 weights are not installed.
+    """
+    molecule = from_mapped_smiles(mapped_smiles)
+    numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()], dtype=np.int64)
+    if not set(numbers.tolist()) <= aimnet2.ELEMENTS:
+        logger.warning("%s: AIMNet2 lacks one of its elements; its C6 is not held", mapped_smiles)
+        return None
+    charge = Chem.GetFormalCharge(molecule)
+    start = torch.from_numpy(conformers(molecule, 1, seed))
+    relaxed = aimnet2.relax(start, torch.from_numpy(numbers), charge, RELAXATION_STEPS)
+    return molecular_c6(numbers, relaxed[0].double().numpy(), charge)
 
 
 def _clusters(config: TrainingConfig) -> Sequence[Row]:

@@ -212,6 +212,9 @@ class AnchorConfig(Section):
     """Of a molecule that are no contacts from liquids; of more, as many are taken evenly."""
     three_body_weight: Positive = 10.0
     """Of the loss of trimers beside that of dimers, which sums over their components."""
+    c6_weight: Annotated[float, Field(ge=0.0)] = 5.0
+    """Of the loss of the molecule's C6 against that of DFT-D4; 0 leaves it out. Pairs alone let
+    dispersion take over what other terms lack, above all in a model without C8."""
     held: dict[HeldParameter, dict[str, Positive]] = {}
     """Parameter → element symbol → value that the fit keeps (units of `ParameterSet`): where
     dimers that are right make a bad liquid, one of few values can be tried against its density."""

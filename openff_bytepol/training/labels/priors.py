@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
+from openff_bytepol.exceptions import MissingDependencyError
 from openff_bytepol.units import BOHR_IN_ANGSTROM, HARTREE_IN_KCAL
 
 SAGE: Final = "openff-2.2.1.offxml"
@@ -90,12 +91,39 @@ def dispersion_priors(
         (n_atoms, 3), Å.
     charge
         Total charge, e.
-    """
-    from dftd4.interface import DispersionModel
 
-    model = DispersionModel(atomic_numbers, coordinates / BOHR_IN_ANGSTROM, charge=float(charge))
-    properties = model.get_properties()
+    Raises
+    ------
+    MissingDependencyError
+        If DFT-D4 is not installed.
+    """
+    properties = _dispersion(atomic_numbers, coordinates, charge)
     return {
         "c6": np.diagonal(properties["c6 coefficients"]) * HARTREE_IN_KCAL * BOHR_IN_ANGSTROM**6,
         "polarizabilities": properties["polarizabilities"] * BOHR_IN_ANGSTROM**3,
     }
+
+
+def molecular_c6(
+    atomic_numbers: NDArray[np.int64], coordinates: NDArray[np.float64], charge: int
+) -> float:
+    """C6 of two equal molecules by DFT-D4: the sum over all pairs of their atoms, kcal/mol·Å⁶.
+
+    Parameters, errors: `dispersion_priors`.
+    """
+    coefficients = _dispersion(atomic_numbers, coordinates, charge)["c6 coefficients"]
+    return float(coefficients.sum()) * HARTREE_IN_KCAL * BOHR_IN_ANGSTROM**6
+
+
+def _dispersion(
+    atomic_numbers: NDArray[np.int64], coordinates: NDArray[np.float64], charge: int
+) -> Values:
+    """Properties by DFT-D4 in atomic units."""
+    try:
+        from dftd4.interface import DispersionModel
+    except ImportError as error:
+        raise MissingDependencyError("C6 and polarizabilities: pip install dftd4") from error
+    positions = coordinates / BOHR_IN_ANGSTROM
+    model = DispersionModel(atomic_numbers, positions, charge=float(charge))
+    properties: Values = model.get_properties()
+    return properties

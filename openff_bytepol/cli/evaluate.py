@@ -1,4 +1,4 @@
-"""``bytepol evaluate``: a model against quantum-chemical reference energies."""
+"""``bytepol evaluate``: a model against quantum-chemical references."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
+from openff_bytepol.cli.geometries import geometries
 from openff_bytepol.cli.output import (
     ErrorReportingGroup,
     ForceOption,
@@ -19,8 +20,11 @@ from openff_bytepol.cli.output import (
 )
 
 app = typer.Typer(
-    cls=ErrorReportingGroup, no_args_is_help=True, help="Compare a model with reference energies."
+    cls=ErrorReportingGroup,
+    no_args_is_help=True,
+    help="Compare a model with reference energies and geometries.",
 )
+app.command("geometries")(geometries)
 
 OpenMMOption = Annotated[
     int,

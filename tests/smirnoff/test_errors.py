@@ -156,7 +156,7 @@ def test_hash_of_other_weights():
     [
         ("BytePolNonbonded", "thole", 0.5),
         ("BytePolNonbonded", "charge_scale14", 0.1),
-        ("BytePolNonbonded", "dispersion_c8", 1.8),
+        ("BytePolNonbonded", "dispersion_c8", 0.7),
         ("BytePolvdW", "scale14", 0.7),
         ("BytePolElectrostatics", "scale14", 0.7),
     ],

@@ -145,7 +145,7 @@ def test_settings_are_written_as_the_model_has_them(polarizable):
     assert section.induction_scale14 == settings.induction_14
     assert section.repulsion_s12 == settings.repulsion_s12
     assert section.dispersion_damping == settings.dispersion_damping
-    assert section.dispersion_c8 is None
+    assert section.dispersion_c8 == settings.dispersion_c8
     assert section.thole == settings.thole
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from openff_bytepol.cli.estimate import (
@@ -28,6 +27,7 @@ from openff_bytepol.cli.output import (
     JsonOption,
     ModelOption,
     console,
+    counting_progress,
     messages,
     print_files,
     print_json,
@@ -260,9 +260,8 @@ def _run_stability(
 ) -> list[Result]:
     from openff_bytepol.properties.stability import run_stability
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     mine = len(runs[sharing["worker"] :: sharing["n_workers"]])
-    with Progress(*columns, TimeRemainingColumn(), console=messages) as progress:
+    with counting_progress() as progress:
         task = progress.add_task("Simulating", total=mine)
 
         def show(done: int, run: Run, fraction: float) -> None:

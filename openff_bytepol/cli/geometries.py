@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from openff_bytepol.cli.output import JsonOption, ModelOption, console, messages, print_json
+from openff_bytepol.cli.output import (
+    JsonOption,
+    ModelOption,
+    console,
+    counting_progress,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from openff_bytepol.nn.model import Model
@@ -81,8 +86,7 @@ def geometries(
 def _evaluate(model: Model, chosen: list[str], **options: Any) -> GeometryErrors:
     from openff_bytepol.training.geometries import evaluate_geometries
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=messages) as progress:
+    with counting_progress() as progress:
         task = progress.add_task("Minimising", total=len(chosen))
 
         def show(done: int, smiles: str) -> None:

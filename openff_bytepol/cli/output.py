@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from typer.core import TyperGroup
 
 from openff_bytepol.exceptions import BytePolError
@@ -26,6 +27,12 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that e
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="Name or directory of the model.", show_default=True)
 ]
+
+
+def counting_progress() -> Progress:
+    """Bars of long work with what is done of how many, and the time that is left."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=messages)
 
 
 class ErrorReportingGroup(TyperGroup):

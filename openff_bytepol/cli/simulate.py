@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from openff_bytepol.cli import liquid
-from openff_bytepol.cli.output import ForceOption, JsonOption, messages, print_json
+from openff_bytepol.cli.output import (
+    ForceOption,
+    JsonOption,
+    counting_progress,
+    messages,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,8 +98,7 @@ def report(
 
 @contextmanager
 def _progress(steps: int) -> Iterator[Callable[[liquid.Record], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=messages) as progress:
+    with counting_progress() as progress:
         task = progress.add_task("Minimising", total=steps)
 
         def show(record: liquid.Record) -> None:

@@ -42,14 +42,15 @@ class VdwCurves(NamedTuple):
 
         settings = source.settings
         radius = 0.5 * (source.radii[first] + source.radii[second])
+        c6 = geometric(source.c6)
         steepness = geometric(source.lambdas)
         return cls(
             prefactor=6.0 * geometric(source.epsilons) * np.exp(steepness),
             decay=steepness / radius,
             core=np.full(len(first), settings.repulsion_s12**12),
-            c6=geometric(source.c6),
+            c6=c6,
             damping=settings.dispersion_damping * radius**6,
-            c8=settings.dispersion_c8 * geometric(source.c6) * radius**2,
+            c8=settings.dispersion_c8 * c6 * radius**2,
             ct_epsilon=geometric(source.ct_epsilons),
             ct_decay=(geometric(source.ct_lambdas) / radius) ** 3,
         )

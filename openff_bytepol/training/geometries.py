@@ -15,7 +15,7 @@ from rdkit import Chem, rdBase
 from openff_bytepol.exceptions import BytePolError, DataError, MissingDependencyError
 from openff_bytepol.nn.model import Model
 from openff_bytepol.training.evaluate import predict_molecules
-from openff_bytepol.training.labels.geometries import hydrogenated
+from openff_bytepol.training.labels.geometries import align, hydrogenated
 from openff_bytepol.training.labels.pool import pick_diverse, read_smiles
 from openff_bytepol.training.minima import aimnet2_minimum, model_minimum
 
@@ -222,13 +222,6 @@ def measure(xyz: FloatArray, atoms: Sequence[int]) -> float:
 
 
 def superposed_rmsd(first: FloatArray, second: FloatArray) -> float:
-    """Root mean square distance of atoms after the best translation and rotation.
-
-    Source: Kabsch, Acta Cryst. A 32, 922 (1976), https://doi.org/10.1107/S0567739476001873.
-    """
-    a, b = first - first.mean(0), second - second.mean(0)
-    product = a.T @ b
-    sizes = np.linalg.svd(product, compute_uv=False)
-    overlap = sizes[:2].sum() + np.sign(np.linalg.det(product)) * sizes[2]
-    squares = (a**2).sum() + (b**2).sum() - 2.0 * overlap
-    return float(np.sqrt(max(squares, 0.0) / len(a)))
+    """Root mean square distance of atoms after the best translation and rotation."""
+    _, deviation = align(first - first.mean(0), second - second.mean(0))
+    return float(deviation / np.sqrt(len(first)))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolTransforms
+from scipy.spatial.transform import Rotation
 
 from openff_bytepol.exceptions import DataError
 
@@ -141,3 +142,22 @@ def clashes(mol: Chem.Mol, positions: Coordinates) -> bool:
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
     far = Chem.GetDistanceMatrix(mol) > 3
     return bool((distances[far] < _CLASH * (radii[:, None] + radii[None])[far]).any())
+
+
+def align(target: Coordinates, mobile: Coordinates) -> tuple[Coordinates, float]:
+    """Rotation that brings centred coordinates onto others, and the deviation that is left.
+
+    Parameters
+    ----------
+    target, mobile
+        (n_atoms, 3), Å.
+
+    Returns
+    -------
+    tuple
+        Rotation matrix (3, 3), and the root of the sum of squared distances, Å.
+    """
+    if len(target) == 1:
+        return np.eye(3), 0.0
+    rotation, deviation = Rotation.align_vectors(target, mobile)
+    return rotation.as_matrix(), float(deviation)

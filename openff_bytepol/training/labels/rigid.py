@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rdkit import Chem
-from scipy.spatial.transform import Rotation
 
 from openff_bytepol.qm.first_order import Orbitals, occupied_orbitals
 from openff_bytepol.qm.fragments import Fragment
@@ -87,7 +86,7 @@ class RigidMolecule:
     def _fit(self, coordinates: Coordinates) -> tuple[int, Coordinates, Coordinates]:
         """Number of the most similar conformer, rotation R and translation t: x·Rᵀ + t."""
         centre = coordinates.mean(0)
-        fits = [_align(coordinates - centre, x - x.mean(0)) for x in self.conformers]
+        fits = [geometries.align(coordinates - centre, x - x.mean(0)) for x in self.conformers]
         best = int(np.argmin([deviation for _, deviation in fits]))
         rotation = fits[best][0]
         return best, rotation, centre - self.conformers[best].mean(0) @ rotation.T
@@ -108,11 +107,3 @@ def rigid_molecule(
     return RigidMolecule(
         smiles, n_conformers=n_conformers, relaxation_steps=relaxation_steps, seed=seed
     )
-
-
-def _align(target: Coordinates, mobile: Coordinates) -> tuple[Coordinates, float]:
-    """Rotation that brings centred coordinates onto others, and the deviation that is left."""
-    if len(target) == 1:
-        return np.eye(3), 0.0
-    rotation, deviation = Rotation.align_vectors(target, mobile)
-    return rotation.as_matrix(), float(deviation)

@@ -13,11 +13,14 @@ from typer.testing import CliRunner
 from openff_bytepol.cli.app import app
 from openff_bytepol.training.labels.provenance import read_provenance
 from openff_bytepol.training.labels.schema import MOLECULES, read_table, write_table
+from openff_bytepol.training.targets.anchors import ANCHORS
 from openff_bytepol.training.targets.dimers import DIMERS
-from tests.training.conftest import WATER, WATER_XYZ, dimer_row, molecule_row
+from tests.training.conftest import WATER, WATER_XYZ, anchor_row, dimer_row, molecule_row
 from tests.training.test_datasets import own_frame
 
 runner = CliRunner()
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "05-train-a-model"
 
 
 @pytest.fixture
@@ -104,3 +107,74 @@ def test_merge_takes_one_kind(tmp_path: Path) -> None:
     result = runner.invoke(app, arguments)
     assert result.exit_code == 1
     assert "merge files of one kind" in result.output
+
+
+def test_show_and_check_anchors(tmp_path: Path) -> None:
+    path = tmp_path / "anchors.parquet"
+    rows = [
+        anchor_row(WATER, [-0.8, 0.4, 0.4]),
+        anchor_row("[Cl-:1]", [-1.0], n_dimers=0, loss_before=math.nan, loss_after=math.nan),
+        anchor_row("[Na+:1]", [1.0], epsilons=[0.0]),
+    ]
+    write_table(rows, ANCHORS, path, {"level": "fitted, from x"})
+    shown = json.loads(runner.invoke(app, ["data", "show", str(path), "--json"]).stdout)
+    assert (shown["kind"], shown["entries"], shown["molecules"]) == ("anchors", 3, 3)
+    assert shown["levels"] == {"fitted": 2, "not fitted": 1}
+    assert shown["subsets"] == {}
+    assert shown["fields"]["ct_epsilons"]["unit"] == "kcal/mol·Å⁴"
+    text = runner.invoke(app, ["data", "show", str(path)]).output
+    assert "anchors (version 1): 3 entries, 3 molecules" in text
+    assert "fitted, from x" in text
+    assert "None" not in text
+
+    checked = runner.invoke(app, ["data", "check", str(path)])
+    assert checked.exit_code == 1
+    assert "2 of 3 entries pass" in checked.output
+    assert "dropped 1: epsilons that are not positive ([Na+:1])" in checked.output
+    fitted = runner.invoke(app, ["data", "check", str(path), "--level", "fitted"])
+    assert "not fitted (1) where fitted is asked for" in fitted.output
+
+
+def test_anchors_of_the_recipe_are_right_and_can_be_merged(tmp_path: Path) -> None:
+    sources = [RECIPE / f"{name}.parquet" for name in ("alcohols", "anchors")]
+    for path in sources:
+        checked = runner.invoke(app, ["data", "check", str(path)])
+        assert checked.exit_code == 0, checked.output
+    output = tmp_path / "all.parquet"
+    arguments = ["data", "merge", *map(str, sources), "-o", str(output), "--json"]
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert (report["read"], report["duplicates"], report["kept"]) == (3, 0, 3)
+    assert report["levels"] == {"fitted": 1, "not fitted": 2}
+    before = {row["mapped_smiles"]: row for path in sources for row in read_table(path, ANCHORS)}
+    for row in read_table(output, ANCHORS):
+        for name, value in before[row["mapped_smiles"]].items():
+            np.testing.assert_array_equal(row[name], value)
+    made = read_provenance(output)
+    for key, value in read_provenance(sources[1]).items():
+        if key != "date":
+            assert value in made[f"input {key}"].split(" | ")
+    assert "predicted, not fitted" in made["input level"]
+
+
+def test_merge_drops_anchors_made_twice_and_refuses_other_ones(tmp_path: Path) -> None:
+    one, two, other = (tmp_path / f"{name}.parquet" for name in ("one", "two", "other"))
+    water = anchor_row(WATER, [-0.8, 0.4, 0.4], epsilons=[30.0, 1e-6, 1e-6])
+    turned = anchor_row("[H:1][O:2][H:3]", [0.4, -0.8, 0.4], epsilons=[1e-6, 30.0, 1e-6])
+    write_table([water], ANCHORS, one)
+    write_table([turned, anchor_row("[Cl-:1]", [-1.0])], ANCHORS, two)
+    write_table([anchor_row(WATER, [-0.7, 0.35, 0.35])], ANCHORS, other)
+    output = tmp_path / "all.parquet"
+    result = runner.invoke(app, ["data", "merge", str(one), str(two), "-o", str(output), "--json"])
+    assert json.loads(result.stdout)["duplicates"] == 1
+    rows = read_table(output, ANCHORS)
+    assert [row["mapped_smiles"] for row in rows] == [WATER, "[Cl-:1]"]
+    assert rows[0]["epsilons"].tolist() == [30.0, 1e-6, 1e-6], "not rounded"
+    arguments = ["data", "merge", str(one), str(other), "-o", str(tmp_path / "x.parquet")]
+    refused = runner.invoke(app, arguments)
+    assert refused.exit_code == 1
+    assert "anchors of O with different parameters; merge only one" in " ".join(
+        refused.output.split()
+    )
+    assert not (tmp_path / "x.parquet").exists()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
+from openff_bytepol.parameters import ATOM_PARAMETERS
 from openff_bytepol.training.labels.geometries import hydrogenated
 from openff_bytepol.training.labels.schema import MOLECULES, write_table
 from openff_bytepol.training.targets.dimers import DIMERS
@@ -66,6 +67,13 @@ def molecule_row(smiles: str, mapped: str, xyz: np.ndarray, seed: int = 0) -> di
         "forces": rng.normal(size=coordinates.shape).ravel(),
         "dipoles": rng.normal(size=9),
     }
+
+
+def anchor_row(mapped: str, charges: list[float], **values: object) -> dict:
+    """A fitted molecule with made-up parameters."""
+    others = {name: [0.5 + 0.1 * abs(q) for q in charges] for name in ATOM_PARAMETERS}
+    fit = {"n_dimers": 7, "loss_before": 2.0, "loss_after": 1.0}
+    return {"mapped_smiles": mapped, **others, "charges": charges, **fit, **values}
 
 
 @pytest.fixture

@@ -472,7 +472,8 @@ def test_description_and_foreign_files(tmp_path: Path) -> None:
 
 
 def test_every_field_with_numbers_has_a_unit() -> None:
-    without = {"weight", "bonds", "angles", "propers", "dihedral"}
+    indices = {"bonds", "angles", "propers", "dihedral"}
+    without = indices | {"weight", "lambdas", "ct_lambdas", "loss_before", "loss_after"}
     for schema in KINDS.values():
         assert schema.metadata[b"version"] == b"1"
         for field in schema:

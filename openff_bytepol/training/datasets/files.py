@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from openff_bytepol.exceptions import DataError, OutputExistsError, UnitError
+from openff_bytepol.training.datasets.anchors import contradicting
 from openff_bytepol.training.datasets.geometry import skeleton
 from openff_bytepol.training.datasets.kinds import KINDS
 from openff_bytepol.training.datasets.readers import READERS, read
@@ -145,8 +146,9 @@ def merge_files(
 ) -> dict[str, Any]:
     """Put files of one kind together in a small one, without duplicates.
 
-    Lengths and energies are rounded within 3e-5 Å and kcal/mol. Of equal entries the one with most
-    energies stays. The provenance of all files is kept.
+    Lengths and energies are rounded within 3e-5 Å and kcal/mol, except in anchors, whose small
+    parameters count by their logarithm. Of equal entries the one with most energies stays. The
+    provenance of all files is kept.
 
     Parameters
     ----------
@@ -165,7 +167,8 @@ def merge_files(
     Raises
     ------
     DataError
-        If a file cannot be read, or they are of several kinds.
+        If a file cannot be read, they are of several kinds, or hold anchors of one molecule with
+        different parameters.
     OutputExistsError
         If the output exists.
     """
@@ -180,8 +183,12 @@ def merge_files(
                 f"{path} holds {table.kind}, {sources[0]} {kind}; merge files of one kind"
             )
     rows = sorted((row for table in tables for row in table.rows), key=_n_missing)
-    repeated = duplicates(rows)
-    kept = [_rounded(row, KINDS[kind]) for i, row in enumerate(rows) if i not in repeated]
+    repeated = duplicates(kind, rows)
+    kept = [row for i, row in enumerate(rows) if i not in repeated]
+    if kind == "anchors":
+        _refuse_contradictions(kept)
+    else:
+        kept = [_rounded(row, KINDS[kind]) for row in kept]
     levels = Counter(row_level(row) for row in kept)
     made = provenance("openff-bytepol", " + ".join(sorted(levels))) | _inputs(sources)
     texts = [field.name for field in KINDS[kind] if pa.types.is_string(field.type)]
@@ -199,6 +206,15 @@ def merge_files(
 
 def _n_missing(row: dict[str, Any]) -> int:
     return sum(isinstance(value, float) and math.isnan(value) for value in row.values())
+
+
+def _refuse_contradictions(anchors: Sequence[dict[str, Any]]) -> None:
+    smiles = {skeleton(anchors[i]["mapped_smiles"]).key for i in contradicting(anchors)}
+    if smiles:
+        raise DataError(
+            f"anchors of {', '.join(sorted(smiles))} with different parameters; merge only one of "
+            "the files that hold them"
+        )
 
 
 def _rounded(row: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
@@ -243,11 +259,17 @@ def describe(path: str | Path) -> dict[str, Any]:
         "entries": len(rows),
         "molecules": len({skeleton(smiles).key for row in rows for smiles in row_smiles(row)}),
         "groups": len({group_key(kind, row) for row in rows}),
-        "levels": dict(Counter(str(row.get("level", "AIMNet2")) for row in rows)),
-        "subsets": dict(Counter(str(row.get("subset", row.get("source"))) for row in rows)),
+        "levels": dict(Counter(row_level(row) for row in rows)),
+        "subsets": dict(Counter(name for row in rows if (name := _subset(row)) is not None)),
         "fields": fields,
         "provenance": read_provenance(path),
     }
+
+
+def _subset(row: dict[str, Any]) -> str | None:
+    """Set or pool that a row comes from; anchors have none."""
+    found: str | None = row.get("subset", row.get("source"))
+    return found
 
 
 def group_key(kind: str, row: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from openff_bytepol.training.datasets.schemas import (
     TORSIONS,
 )
 from openff_bytepol.training.labels.schema import MOLECULES
+from openff_bytepol.training.targets.anchors import ANCHORS
 from openff_bytepol.training.targets.dimers import DIMERS
 
 KINDS: Final[dict[str, pa.Schema]] = {
@@ -24,5 +25,6 @@ KINDS: Final[dict[str, pa.Schema]] = {
     "responses": RESPONSES,
     "potentials": POTENTIALS,
     "molecules": MOLECULES,
+    "anchors": ANCHORS,
 }
-"""Name → schema; ``molecules`` are labelled here, the others can be imported."""
+"""Name → schema; ``molecules`` and ``anchors`` are made here, the others can be imported."""

@@ -2,7 +2,8 @@
 
 Dimers with an energy decomposition have theirs in
 `openff_bytepol.training.targets.dimers`, molecules with everything labelled here in
-`openff_bytepol.training.labels.schema`.
+`openff_bytepol.training.labels.schema`, parameters of single molecules in
+`openff_bytepol.training.targets.anchors`.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import numpy as np
 
 from openff_bytepol.exceptions import ChemistryError, DataError, LabelLevelError
 from openff_bytepol.free_atoms import FREE_ATOMS
+from openff_bytepol.training.datasets.anchors import contradicting, parameter_fault, repeated
 from openff_bytepol.training.datasets.geometry import (
     FloatArray,
     Skeleton,
@@ -108,8 +109,10 @@ def validate(
             continue
         kept.append(row)
     unwanted = dict.fromkeys(_incomplete(kept) if kind == "dimers" else (), "missing components")
-    for position in duplicates(kept):
+    for position in duplicates(kind, kept):
         unwanted.setdefault(position, "duplicate")
+    for position in contradicting(kept) if kind == "anchors" else ():
+        unwanted.setdefault(position, "other parameters of the same molecule")
     for position, reason in sorted(unwanted.items()):
         report.drop(reason, _name(kept[position]))
     unique = [row for position, row in enumerate(kept) if position not in unwanted]
@@ -119,14 +122,26 @@ def validate(
     return unique, report
 
 
-def duplicates(rows: Sequence[Row]) -> set[int]:
-    """Positions of entries equal to an earlier one: molecules, level and all sorted distances.
+def duplicates(kind: str, rows: Sequence[Row]) -> set[int]:
+    """Positions of entries equal to an earlier one.
+
+    They have the same molecules, level and all sorted distances; anchors, which have no geometry,
+    the same molecule and parameters.
+
+    Parameters
+    ----------
+    kind
+        A key of `openff_bytepol.training.datasets.kinds.KINDS`.
+    rows
+        Rows of that schema.
 
     Raises
     ------
     DataError
         If a SMILES is invalid or lacks map numbers.
     """
+    if kind == "anchors":
+        return repeated(rows)
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
     fingerprints: list[FloatArray] = []
     for position, row in enumerate(rows):
@@ -167,12 +182,16 @@ def row_smiles(row: Row) -> list[str]:
 
 
 def row_level(row: Row) -> str:
-    """Level of theory of a row of any schema."""
+    """Level of theory of a row of any schema; of anchors, whether they were fitted."""
+    if "n_dimers" in row:
+        return "fitted" if row["n_dimers"] else "not fitted"
     return str(row.get("level", "AIMNet2"))
 
 
 def _name(row: Row) -> str:
-    return f"{row['subset']} {row['name']}" if "name" in row else str(row["smiles"])
+    if "name" in row:
+        return f"{row['subset']} {row['name']}"
+    return str(row.get("smiles", row["mapped_smiles"]))
 
 
 def _fault(kind: str, row: Row) -> str | None:
@@ -181,6 +200,8 @@ def _fault(kind: str, row: Row) -> str | None:
         molecules = [skeleton(smiles) for smiles in row_smiles(row)]
     except (DataError, ChemistryError) as error:
         return f"unsupported chemistry: {str(error).split(': ')[-1]}"
+    if kind == "anchors":
+        return _chemistry_fault(molecules) or parameter_fault(row)
     return (
         _chemistry_fault(molecules)
         or _value_fault(kind, row)

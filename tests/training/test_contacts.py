@@ -202,6 +202,26 @@ def test_pairs_from_liquids_have_totals() -> None:
     assert np.isnan(label_contact(Contact(("O", "O"), places, "2"), settings)["total"])
 
 
-def test_one_molecule_has_no_unlike_pairs() -> None:
-    with pytest.raises(ValueError, match="O alone has no pairs of different molecules"):
-        LiquidConfig(molecules=("O",), density=1.0, unlike=True)
+@pytest.mark.parametrize("section", ["contacts", "clusters"])
+@pytest.mark.parametrize("molecules", [["O"], ["O", "O"]])
+def test_one_molecule_has_no_unlike_pairs(
+    tmp_path: Path, section: str, molecules: list[str]
+) -> None:
+    path = tmp_path / "train.yaml"
+
+    def load(**changes: object) -> TrainingConfig:
+        liquid = {"molecules": molecules, "density": 1.0, "unlike": True} | changes
+        required = {"contacts": {"molecules": []}, "clusters": {}}[section]
+        labels = {section: {**required, "liquids": [liquid]}}
+        values = {"name": "x", "reference_data": "x", "output": "x", "stages": []}
+        path.write_text(yaml.safe_dump(values | {"labels": labels}))
+        return load_config(path)
+
+    with pytest.raises(DataError, match="O alone has no pairs of different molecules") as caught:
+        load()
+    message = str(caught.value)
+    assert str(path) in message
+    assert f"labels.{section}.liquids.0" in message
+    assert "name another one in molecules, or leave unlike out" in message
+    load(molecules=[*molecules, "CO"])
+    load(unlike=False)

@@ -72,7 +72,8 @@ class LiquidConfig(Section):
     def _unlike_needs_two(self) -> LiquidConfig:
         if self.unlike and len(set(self.molecules)) == 1:
             raise ValueError(
-                f"unlike: {self.molecules[0]} alone has no pairs of different molecules"
+                f"unlike: {self.molecules[0]} alone has no pairs of different molecules; name "
+                "another one in molecules, or leave unlike out"
             )
         return self
 

@@ -41,9 +41,8 @@ def aimnet2_minimum(mol: Chem.Mol, *, seed: int, deviation_limit: float) -> Floa
     if not set(numbers) <= aimnet2.ELEMENTS:
         raise DataError("AIMNet2 lacks one of its elements")
     atomic_numbers, charge = torch.tensor(numbers), Chem.GetFormalCharge(mol)
-    start = torch.from_numpy(geometries.conformers(mol, 1, seed))
-    relaxed = aimnet2.relax(start, atomic_numbers, charge, _FIRST_STEPS)
-    minimum = _descend(relaxed, atomic_numbers, charge)
+    start = geometries.relaxed_conformers(mol, 1, seed, _FIRST_STEPS)
+    minimum = _descend(torch.from_numpy(start), atomic_numbers, charge)
     xyz: FloatArray = minimum[0].numpy()
     table = Chem.GetPeriodicTable()
     for bond in mol.GetBonds():
@@ -59,7 +58,7 @@ def aimnet2_minimum(mol: Chem.Mol, *, seed: int, deviation_limit: float) -> Floa
 
 def _descend(start: torch.Tensor, atomic_numbers: torch.Tensor, charge: int) -> torch.Tensor:
     """L-BFGS by forces alone: single-precision energies are too noisy for a line search."""
-    scaled = start.double() / _SCALE
+    scaled = start / _SCALE
     options: dict[str, Any] = {"max_iter": _STEPS, "history_size": 30, "tolerance_change": 0.0}
     optimizer = torch.optim.LBFGS([scaled], tolerance_grad=_TARGET * _SCALE, **options)
 

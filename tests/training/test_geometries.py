@@ -26,7 +26,11 @@ from openff_bytepol.training.geometries import (
     superposed_rmsd,
 )
 from openff_bytepol.training.labels import aimnet2
-from openff_bytepol.training.labels.geometries import conformers, hydrogenated
+from openff_bytepol.training.labels.geometries import (
+    conformers,
+    hydrogenated,
+    relaxed_conformers,
+)
 from openff_bytepol.training.minima import aimnet2_minimum, model_minimum
 
 needs_aimnet2 = pytest.mark.skipif(
@@ -103,6 +107,22 @@ def test_minima_of_the_model_are_those_of_its_energy_in_torch() -> None:
     assert xyz.grad.abs().max() < 0.2
     with pytest.raises(SimulationError, match="minimisation with the model"):
         model_minimum(parameters, np.full_like(start, np.nan))
+
+
+@needs_aimnet2
+def test_relaxed_conformers_are_lower_on_the_surface_of_aimnet2() -> None:
+    mol = hydrogenated("CC(=O)[O-]")
+    starts = conformers(mol, 2, 1)
+    still, relaxed = (relaxed_conformers(mol, 2, 1, steps) for steps in (0, 20))
+    np.testing.assert_allclose(still, starts, atol=1e-6)
+    assert relaxed.shape == starts.shape
+    assert relaxed.dtype == np.float64
+    numbers = torch.tensor([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+    before, after = (
+        aimnet2.evaluate(torch.from_numpy(xyz), numbers, -1) for xyz in (starts, relaxed)
+    )
+    assert (after.energies < before.energies - 0.1).all()
+    assert after.forces.abs().max() < 0.3 * before.forces.abs().max()
 
 
 def test_molecules_are_chosen_and_unreadable_ones_named(tmp_path: Path) -> None:

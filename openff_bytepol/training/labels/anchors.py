@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -29,7 +29,12 @@ from openff_bytepol.training.labels.anchor_fit import FreeParameters, fit
 from openff_bytepol.training.labels.anchor_loss import AnchorLoss
 from openff_bytepol.training.labels.chunks import make_files
 from openff_bytepol.training.labels.config import AnchorConfig
-from openff_bytepol.training.labels.geometries import conformers, from_mapped_smiles, hydrogenated
+from openff_bytepol.training.labels.geometries import (
+    RELAXATION_STEPS,
+    from_mapped_smiles,
+    hydrogenated,
+    relaxed_conformers,
+)
 from openff_bytepol.training.labels.priors import molecular_c6
 from openff_bytepol.training.labels.provenance import provenance
 from openff_bytepol.training.labels.responses import inchi_key
@@ -44,9 +49,6 @@ from openff_bytepol.training.targets.dimers import CONTACTS
 logger = logging.getLogger(__name__)
 
 Row: TypeAlias = dict[str, Any]
-
-RELAXATION_STEPS: Final = 60
-"""Of the geometry for a molecule's C6."""
 
 
 def make_anchors(
@@ -262,10 +264,8 @@ def reference_c6(mapped_smiles: str, seed: int) -> float | None:
     if not set(numbers.tolist()) <= aimnet2.ELEMENTS:
         logger.warning("%s: AIMNet2 lacks one of its elements; its C6 is not held", mapped_smiles)
         return None
-    charge = Chem.GetFormalCharge(molecule)
-    start = torch.from_numpy(conformers(molecule, 1, seed))
-    relaxed = aimnet2.relax(start, torch.from_numpy(numbers), charge, RELAXATION_STEPS)
-    return molecular_c6(numbers, relaxed[0].double().numpy(), charge)
+    (coordinates,) = relaxed_conformers(molecule, 1, seed, RELAXATION_STEPS)
+    return molecular_c6(numbers, coordinates, Chem.GetFormalCharge(molecule))
 
 
 def _clusters(config: TrainingConfig) -> Sequence[Row]:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rdkit import Chem
 
@@ -190,8 +189,7 @@ def species(smiles: str, seed: int) -> Species:
     if len(numbers) > 1:
         if not set(numbers) <= aimnet2.ELEMENTS:
             raise DataError(f"{smiles}: AIMNet2 lacks one of its elements")
-        start = torch.from_numpy(geometries.conformers(mol, 1, seed))
-        xyz = aimnet2.relax(start, torch.tensor(numbers), charge, 60)[0].double().numpy()
+        (xyz,) = geometries.relaxed_conformers(mol, 1, seed, geometries.RELAXATION_STEPS)
     table = Chem.GetPeriodicTable()
     symbols = tuple(atom.GetSymbol() for atom in mol.GetAtoms())
     return Species(

@@ -1,17 +1,26 @@
-"""Starting geometries of a molecule: conformers and torsion scans (RDKit ETKDG and MMFF94)."""
+"""Geometries of a molecule: conformers and torsion scans (RDKit ETKDG and MMFF94).
+
+Conformers can be relaxed with AIMNet2.
+"""
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolTransforms
 from scipy.spatial.transform import Rotation
 
 from openff_bytepol.exceptions import DataError
+from openff_bytepol.training.labels import aimnet2
 
 Coordinates = NDArray[np.float64]
 
+RELAXATION_STEPS: Final = 60
+"""Of conformers that stand for minima."""
 _ROTATABLE = Chem.MolFromSmarts("[!$(*#*)&!#1]-;!@[!$(*#*)&!#1]")
 _CLASH = 0.62
 """Closest allowed non-bonded distance, as a fraction of the sum of van der Waals radii."""
@@ -66,6 +75,33 @@ def conformers(mol: Chem.Mol, count: int, seed: int) -> Coordinates:
     if rdForceFieldHelpers.MMFFHasAllMoleculeParams(work):
         rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(work, maxIters=200)
     return np.array([work.GetConformer(i).GetPositions() for i in found])
+
+
+def relaxed_conformers(mol: Chem.Mol, count: int, seed: int, steps: int) -> Coordinates:
+    """Conformers after some steps down AIMNet2's surface, shape (n, n_atoms, 3), Å.
+
+    Parameters
+    ----------
+    mol
+        Molecule with explicit hydrogens, of elements that AIMNet2 knows.
+    count
+        How many are embedded.
+    seed
+        Of the embedding.
+    steps
+        With AIMNet2.
+
+    Raises
+    ------
+    DataError
+        If RDKit finds no geometry.
+    MissingDependencyError
+        If the AIMNet2 weights are not installed.
+    """
+    numbers = torch.tensor([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+    starts = torch.from_numpy(conformers(mol, count, seed))
+    relaxed = aimnet2.relax(starts, numbers, Chem.GetFormalCharge(mol), steps)
+    return np.asarray(relaxed.double().numpy())
 
 
 def rotatable_bonds(mol: Chem.Mol) -> list[tuple[int, int, int, int]]:

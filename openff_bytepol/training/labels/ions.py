@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rdkit import Chem
 
 from openff_bytepol.exceptions import DataError, MissingDependencyError
 from openff_bytepol.training.config import TrainingConfig
-from openff_bytepol.training.labels import aimnet2, geometries
+from openff_bytepol.training.labels import geometries
 from openff_bytepol.training.labels.schema import write_table
 from openff_bytepol.training.targets.dimers import DIMERS
 from openff_bytepol.units import HARTREE_IN_KCAL
@@ -62,10 +61,8 @@ def _curve(
 ) -> list[dict[str, Any]]:
     mol = geometries.hydrogenated(ligand)
     symbols = [atom.GetSymbol() for atom in mol.GetAtoms()]
-    numbers = torch.tensor([atom.GetAtomicNum() for atom in mol.GetAtoms()])
     charge = Chem.GetFormalCharge(mol)
-    start = torch.from_numpy(geometries.conformers(mol, 1, 1))
-    relaxed = aimnet2.relax(start, numbers, charge, 60)[0].double().numpy()
+    (relaxed,) = geometries.relaxed_conformers(mol, 1, 1, geometries.RELAXATION_STEPS)
     acceptor, direction = approach(mol, relaxed)
     rows = []
     for distance in distances:

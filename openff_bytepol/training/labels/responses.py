@@ -135,11 +135,11 @@ def label(entry: PoolEntry, settings: ResponseConfig) -> tuple[Row, Row]:
     numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=np.int64)
     if not set(numbers.tolist()) <= aimnet2.ELEMENTS:
         raise DataError("AIMNet2 lacks one of its elements")
-    starts = torch.from_numpy(geometries.conformers(mol, settings.n_conformers, settings.seed))
-    tensor = torch.from_numpy(numbers)
-    relaxed = aimnet2.relax(starts, tensor, charge, settings.relaxation_steps)
-    lowest = int(aimnet2.evaluate(relaxed, tensor, charge).energies.argmin())
-    coordinates = relaxed[lowest].double().numpy()
+    relaxed = geometries.relaxed_conformers(
+        mol, settings.n_conformers, settings.seed, settings.relaxation_steps
+    )
+    surface = aimnet2.evaluate(torch.from_numpy(relaxed), torch.from_numpy(numbers), charge)
+    coordinates = relaxed[int(surface.energies.argmin())]
     found = quantum.response(numbers, coordinates, charge, settings.functional, settings.basis)
     common = {
         "subset": entry.source,

@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rdkit import Chem
 
 from openff_bytepol.qm.first_order import Orbitals, occupied_orbitals
 from openff_bytepol.qm.fragments import Fragment
 from openff_bytepol.qm.levels import Level
-from openff_bytepol.training.labels import aimnet2, geometries
+from openff_bytepol.training.labels import geometries
 
 Coordinates = NDArray[np.float64]
 
@@ -41,15 +40,15 @@ class RigidMolecule:
 
     def __init__(self, smiles: str, *, n_conformers: int, relaxation_steps: int, seed: int) -> None:
         self.molecule = geometries.hydrogenated(smiles)
-        numbers = torch.tensor([atom.GetAtomicNum() for atom in self.molecule.GetAtoms()])
-        starts = torch.from_numpy(geometries.conformers(self.molecule, n_conformers, seed))
-        charge = Chem.GetFormalCharge(self.molecule)
-        relaxed = aimnet2.relax(starts, numbers, charge, relaxation_steps)
         table = Chem.GetPeriodicTable()
         self.mapped_smiles = str(Chem.MolToSmiles(self.molecule))
-        self.conformers: Coordinates = relaxed.double().numpy()
+        self.conformers = geometries.relaxed_conformers(
+            self.molecule, n_conformers, seed, relaxation_steps
+        )
         """(n_conformers, n_atoms, 3), Å."""
-        self.radii = np.array([table.GetRvdw(int(number)) for number in numbers])
+        self.radii = np.array(
+            [table.GetRvdw(atom.GetAtomicNum()) for atom in self.molecule.GetAtoms()]
+        )
         """Bondi's van der Waals radii, Å."""
         self._orbitals: dict[tuple[int, str], Orbitals] = {}
 

@@ -202,8 +202,14 @@ def test_pairs_from_liquids_have_totals() -> None:
     assert np.isnan(label_contact(Contact(("O", "O"), places, "2"), settings)["total"])
 
 
+def test_molecules_named_twice_are_alike() -> None:
+    liquid = LiquidConfig(molecules=("O", "[OH2]", "CO", "not a molecule"), density=1.0)
+    assert all(liquid.alike(kinds) for kinds in [(0, 1), (1, 1, 0), (3, 3)])
+    assert not any(liquid.alike(kinds) for kinds in [(0, 2), (0, 1, 2), (2, 3)])
+
+
 @pytest.mark.parametrize("section", ["contacts", "clusters"])
-@pytest.mark.parametrize("molecules", [["O"], ["O", "O"]])
+@pytest.mark.parametrize("molecules", [["O"], ["O", "O"], ["O", "[H]O[H]"]])
 def test_one_molecule_has_no_unlike_pairs(
     tmp_path: Path, section: str, molecules: list[str]
 ) -> None:

@@ -199,7 +199,7 @@ def _liquid_trimers(
             members, coordinates = trimers[k]
             of_kinds = [kinds[member] for member in members]
             small = sum(map(len, coordinates)) <= settings.max_atoms
-            if small and not (liquid.unlike and len(set(of_kinds)) == 1):
+            if small and not (liquid.unlike and liquid.alike(of_kinds)):
                 chosen += 1
                 smiles = tuple(liquid.molecules[kind] for kind in of_kinds)
                 yield Trimer(smiles, coordinates, f"liquid {number}-{chosen}")

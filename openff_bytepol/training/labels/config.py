@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from rdkit import Chem
 
 from openff_bytepol.qm.levels import Level
 
@@ -70,12 +72,25 @@ class LiquidConfig(Section):
 
     @model_validator(mode="after")
     def _unlike_needs_two(self) -> LiquidConfig:
-        if self.unlike and len(set(self.molecules)) == 1:
+        if self.unlike and self.alike(range(len(self.molecules))):
             raise ValueError(
                 f"unlike: {self.molecules[0]} alone has no pairs of different molecules; name "
                 "another one in molecules, or leave unlike out"
             )
         return self
+
+    def alike(self, positions: Iterable[int]) -> bool:
+        """Whether the molecules at these positions of ``molecules`` are one, however written.
+
+        SMILES that RDKit cannot read are taken as written: simulating them says what is wrong.
+        """
+        names = {self.molecules[position] for position in positions}
+        return len({_canonical(name) for name in names}) == 1
+
+
+def _canonical(smiles: str) -> str:
+    molecule = Chem.MolFromSmiles(smiles)
+    return smiles if molecule is None else str(Chem.MolToSmiles(molecule))
 
 
 class ContactConfig(Section):

@@ -217,7 +217,7 @@ def _liquid_contacts(
             if chosen >= liquid.count * done // liquid.frames:
                 break
             i, j, first, second = pairs[k]
-            if liquid.unlike and kinds[i] == kinds[j]:
+            if liquid.unlike and liquid.alike((kinds[i], kinds[j])):
                 continue
             radii = (rigid[kinds[i]].radii, rigid[kinds[j]].radii)
             small = len(first) + len(second) <= settings.max_atoms

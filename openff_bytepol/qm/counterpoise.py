@@ -39,7 +39,9 @@ def counterpoise(a: Orbitals, b: Orbitals, level: Level) -> float:
     a, b
         Closed-shell molecules at their places, with orbitals in the basis of the level.
     level
-        Method with dispersion correction (as ``b3lyp-d4``), basis, density fitting, grids.
+        Method with dispersion correction, basis, density fitting, grids. ``b3lyp-d3bj`` rather
+        than ``b3lyp-d4``: charges of D4 flow between the molecules and change their own
+        dispersion energy with it.
 
     Raises
     ------

@@ -113,7 +113,7 @@ class ContactConfig(Section):
     functional: str = "b3lyp"
     basis: str = "def2-svpd"
     total: str | None = None
-    """Functional and dispersion correction, such as ``b3lyp-d4``, by which pairs cut from
+    """Functional and dispersion correction, such as ``b3lyp-d3bj``, by which pairs cut from
     liquids get a counterpoise-corrected total; about ten times the cost of first order."""
     displacement: Annotated[float, Field(ge=0.0)] = 0.0
     """Å; pairs with a total get a second one with the molecules so much further apart along the

@@ -45,9 +45,9 @@ from openff_bytepol.training.targets.clusters import (
     three_body_energies,
 )
 from openff_bytepol.training.three_body import evaluate_three_body
-from openff_bytepol.training.trainer import DEFAULT_BATCH, SEED_ORDER, Trainer
+from openff_bytepol.training.trainer import DEFAULT_BATCH, SEED_ORDER
 from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ
-from tests.training.test_trainer import weights
+from tests.training.test_trainer import trained_weights
 
 CONFIG = TargetConfig()
 SHAPES = {WATER: WATER_XYZ, METHANE: METHANE_XYZ}
@@ -228,14 +228,8 @@ def test_from_files_to_training(toy_config: Path, tmp_path: Path) -> None:
     assert len(load_clusters(config)["train"]) == 3
     assert make_targets(config, initial_model(config))["clusters"].size("train") == 3
 
-    def train(folder: str, *parts: int | None) -> torch.Tensor:
-        for steps in parts:
-            model = initial_model(config)
-            trainer = Trainer(config, model, make_targets(config, model), tmp_path / folder)
-            trainer.run(stop_after=steps)
-        return weights(model)
-
-    assert torch.equal(train("whole", None), train("parts", 3, None))
+    whole = trained_weights(toy_config, tmp_path / "whole", None)
+    assert torch.equal(whole, trained_weights(toy_config, tmp_path / "parts", 3, None))
     with_clusters(toy_config, files=["missing.parquet"])
     with pytest.raises(DataError, match=r"missing\.parquet: no such data file"):
         load_clusters(load_config(toy_config))

@@ -30,12 +30,18 @@ def weights(model: Model) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
+def trained_weights(path: Path, folder: Path, *stops: int | None) -> torch.Tensor:
+    """Weights at the end of runs in one folder, each of which stops there (None: at its end)."""
+    for steps in stops:
+        model = make_trainer(path, folder).run(stop_after=steps)
+    return weights(model)
+
+
 def test_resumed_run_equals_uninterrupted_run(toy_config: Path, tmp_path: Path) -> None:
-    whole = make_trainer(toy_config, tmp_path / "whole").run()
-    folder = tmp_path / "parts"
-    for steps in (3, 6, None):  # stops within the first and within the second stage
-        model = make_trainer(toy_config, folder).run(stop_after=steps)
-    assert torch.equal(weights(whole), weights(model))
+    whole = trained_weights(toy_config, tmp_path / "whole", None)
+    # stops within the first and within the second stage
+    parts = trained_weights(toy_config, tmp_path / "parts", 3, 6, None)
+    assert torch.equal(whole, parts)
 
 
 def test_training_reduces_the_loss(toy_config: Path, tmp_path: Path) -> None:

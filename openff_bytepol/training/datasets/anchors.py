@@ -6,11 +6,9 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
-from rdkit import Chem
 
 from openff_bytepol.parameters import ATOM_PARAMETERS
-from openff_bytepol.training.datasets.geometry import skeleton
-from openff_bytepol.training.labels.geometries import from_mapped_smiles
+from openff_bytepol.training.datasets.geometry import Skeleton, skeleton
 
 Row = dict[str, Any]
 
@@ -19,21 +17,17 @@ _CHARGE_TOLERANCE: Final = 1e-3
 """Between the sum of atomic charges and the molecule's, e."""
 
 
-def parameter_fault(row: Row) -> str | None:
+def parameter_fault(molecule: Skeleton, row: Row) -> str | None:
     """Why the parameters of an anchor are impossible, or None.
 
     Parameters
     ----------
+    molecule
+        Of the row.
     row
         Of the anchors schema; losses may be NaN where nothing was fitted.
-
-    Raises
-    ------
-    DataError
-        If the SMILES is invalid or lacks map numbers.
     """
-    molecule = from_mapped_smiles(row["mapped_smiles"])
-    if any(len(row[name]) != molecule.GetNumAtoms() for name in ATOM_PARAMETERS):
+    if any(len(row[name]) != len(molecule.atomic_numbers) for name in ATOM_PARAMETERS):
         return "parameters and molecule differ in length"
     numbers = (*ATOM_PARAMETERS, *(_LOSSES if row["n_dimers"] else ()))
     if not all(np.isfinite(row[name]).all() for name in numbers):
@@ -41,7 +35,7 @@ def parameter_fault(row: Row) -> str | None:
     for name in ATOM_PARAMETERS:
         if name != "charges" and not (np.asarray(row[name]) > 0.0).all():
             return f"{name} that are not positive"
-    if abs(np.sum(row["charges"]) - Chem.GetFormalCharge(molecule)) > _CHARGE_TOLERANCE:
+    if abs(np.sum(row["charges"]) - molecule.charge) > _CHARGE_TOLERANCE:
         return "charges do not add up"
     return "loss rose in the fit" if row["loss_after"] > row["loss_before"] else None
 

@@ -35,6 +35,8 @@ class Skeleton(NamedTuple):
     """Covalent, Å, (n_atoms,)"""
     bonded: NDArray[np.bool_]
     """(n_atoms, n_atoms)"""
+    charge: int
+    """Formal, e."""
     radicals: int
     key: str
     """Canonical SMILES without map numbers."""
@@ -59,6 +61,7 @@ def skeleton(mapped_smiles: str) -> Skeleton:
         numbers,
         np.array([table.GetRcovalent(int(z)) for z in numbers]),
         np.asarray(Chem.GetAdjacencyMatrix(mol), dtype=bool),
+        Chem.GetFormalCharge(mol),
         sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()),
         str(Chem.MolToSmiles(Chem.RemoveHs(plain))),
     )

@@ -201,7 +201,7 @@ def _fault(kind: str, row: Row) -> str | None:
     except (DataError, ChemistryError) as error:
         return f"unsupported chemistry: {str(error).split(': ')[-1]}"
     if kind == "anchors":
-        return _chemistry_fault(molecules) or parameter_fault(row)
+        return _chemistry_fault(molecules) or parameter_fault(molecules[0], row)
     return (
         _chemistry_fault(molecules)
         or _value_fault(kind, row)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rdkit import Chem
 
 from openff_bytepol.qm.levels import Level
+from openff_bytepol.training.perception import canonical_smiles
 
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=0)]
@@ -88,9 +90,9 @@ class LiquidConfig(Section):
         return len({_canonical(name) for name in names}) == 1
 
 
+@lru_cache(maxsize=1_000)
 def _canonical(smiles: str) -> str:
-    molecule = Chem.MolFromSmiles(smiles)
-    return smiles if molecule is None else str(Chem.MolToSmiles(molecule))
+    return smiles if Chem.MolFromSmiles(smiles) is None else canonical_smiles(smiles)
 
 
 class ContactConfig(Section):

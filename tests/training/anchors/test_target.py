@@ -28,7 +28,7 @@ from openff_bytepol.training.targets.anchors import ANCHORS, AnchorTarget, ancho
 from openff_bytepol.training.trainer import DEFAULT_BATCH, SEED_ORDER, Trainer
 from tests.training.anchors.conftest import SCALES
 from tests.training.conftest import WATER
-from tests.training.test_trainer import weights
+from tests.training.test_trainer import trained_weights
 
 
 @pytest.fixture
@@ -133,15 +133,8 @@ def test_from_labels_to_training(toy_config: Path, tmp_path: Path) -> None:
     with_anchors(toy_config, molecules=[], files=[moved.name])
     assert [one["mapped_smiles"] for one in load_anchors(load_config(toy_config))] == [WATER]
 
-    def train(folder: str, *parts: int | None) -> torch.Tensor:
-        config = load_config(toy_config)
-        for steps in parts:
-            model = initial_model(config)
-            trainer = Trainer(config, model, make_targets(config, model), tmp_path / folder)
-            trainer.run(stop_after=steps)
-        return weights(model)
-
-    assert torch.equal(train("whole", None), train("parts", 4, None))
+    whole = trained_weights(toy_config, tmp_path / "whole", None)
+    assert torch.equal(whole, trained_weights(toy_config, tmp_path / "parts", 4, None))
 
 
 @pytest.mark.parametrize(

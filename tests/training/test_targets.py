@@ -363,3 +363,26 @@ def test_batch_of_all_dimers_is_made_once(library: MoleculeLibrary) -> None:
     torch.testing.assert_close(whole.coordinates, expected.coordinates)
     assert whole.names == expected.names
     assert len(target.collate("train", [2, 0], 1).names) == 2
+
+
+def test_lone_ions_are_in_every_batch_that_has_walls(model: Model) -> None:
+    sodium = "[Na+:1]"
+    library = MoleculeLibrary(model.build_graph, model.config.settings)
+    library.add([WATER, METHANE, sodium])
+    ion = dimer_row(2.4) | {
+        "smiles_b": sodium,
+        "coordinates": np.concatenate([WATER_XYZ, [[0.0, 0.0, 2.4]]]).ravel(),
+    }
+    rows = split([dimer_row(3.1), dimer_row(3.4), ion])
+    walls = DimerTarget(rows, library, CONFIG.model_copy(update={"wall_energy": 20.0}))
+    batch = walls.collate("train", [0, 1], 1)
+    assert library.index(sodium) in batch.molecules
+    assert batch.graph.n_atoms == 9
+    assert "walls" in walls.losses(model, batch)
+    free = DimerTarget(rows, library, CONFIG)
+    assert library.index(sodium) not in free.collate("train", [0, 1], 1).molecules
+    parts = [t.losses(model, batch)["total"] for t in (walls, free)]
+    torch.testing.assert_close(*parts)
+    torch.testing.assert_close(
+        parts[1], free.losses(model, free.collate("train", [0, 1], 1))["total"]
+    )

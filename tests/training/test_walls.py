@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from openff_bytepol.models import load_model
+from openff_bytepol.parameters import ParameterSet
 from openff_bytepol.potentials import interaction_components
 from openff_bytepol.training.molecules import gather_nonbonded
+from openff_bytepol.training.targets import walls
 from openff_bytepol.training.targets.walls import DISTANCES, SHIFTS, wall_penalty
 
 
@@ -32,6 +34,23 @@ def test_penalty_is_that_of_lone_pairs_of_atoms(water):
                 expected += (1.0 + missing**2) ** 0.5 - 1.0
     assert expected > 0.0
     assert float(wall_penalty(water, 900.0)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_lone_ions_meet_every_atom(monkeypatch):
+    """With nothing but them, pair by pair."""
+    monkeypatch.setattr(walls, "SHIFTS", (0,))
+    both = ParameterSet.concatenate(load_model("bytepol").predict(["CI", "[Li+]"])).to(
+        dtype=torch.float64
+    )
+    expected = 0.0
+    for i, j in [*zip(range(6), range(6), strict=True), *((i, 5) for i in range(6))]:
+        pair = gather_nonbonded(both, torch.tensor([i, j]), torch.tensor([0, 1]))
+        for distance in DISTANCES:
+            xyz = torch.tensor([[0.0, 0, 0], [distance, 0, 0]], dtype=torch.float64)
+            parts = interaction_components(pair, xyz)
+            missing = max(0.0, (900.0 - float(parts.total - parts.pol)) / 900.0)
+            expected += (1.0 + missing**2) ** 0.5 - 1.0
+    assert float(wall_penalty(both, 900.0)) == pytest.approx(expected / 2, rel=1e-6)
 
 
 def test_atoms_that_repel_cost_nothing_and_those_that_collapse_do(water):

@@ -132,6 +132,7 @@ class DimerTarget:
             split: [r for r in of_split if r["smiles_a"] in library and r["smiles_b"] in library]
             for split, of_split in rows.items()
         }
+        self._ions = _lone_ions(self._rows["train"], library) if config.wall_energy else ()
         self._same_pair = {split: _by_pair(kept) for split, kept in self._rows.items()}
         self._whole: dict[Split, DimerBatch] = {}
 
@@ -153,9 +154,9 @@ class DimerTarget:
         """Batch of the items; that of all of them, in their own order, is made once."""
         rows = self._rows[split]
         if len(items) < len(rows):
-            return collate_dimers([rows[i] for i in items], self._library)
+            return collate_dimers([rows[i] for i in items], self._library, self._ions)
         if split not in self._whole:
-            self._whole[split] = collate_dimers(rows, self._library)
+            self._whole[split] = collate_dimers(rows, self._library, self._ions)
         return self._whole[split]
 
     def losses(self, model: Model, batch: DimerBatch) -> dict[str, Tensor]:
@@ -167,12 +168,18 @@ class DimerTarget:
         return ", ".join(batch.names)
 
 
-def collate_dimers(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> DimerBatch:
-    """Batch of dimers; every molecule must be in the library."""
+def collate_dimers(
+    rows: Sequence[dict[str, Any]], library: MoleculeLibrary, ions: Sequence[int] = ()
+) -> DimerBatch:
+    """Batch of dimers; every molecule must be in the library.
+
+    Molecules numbered ``ions`` are in its graph even where no dimer has them, so that walls
+    between them and all others are looked at.
+    """
     steps = _steps(rows)
     molecules = [(library.index(r["smiles_a"]), library.index(r["smiles_b"])) for r in rows]
     numbers = {pair: number for number, pair in enumerate(dict.fromkeys(molecules))}
-    distinct = sorted({m for pair in molecules for m in pair})
+    distinct = sorted({*ions, *(m for pair in molecules for m in pair)})
     in_graph = library.atom_rows(distinct)
     return DimerBatch(
         graph=library.batch(distinct),
@@ -192,6 +199,13 @@ def collate_dimers(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> 
         molecules=tuple(distinct),
         names=tuple(f"{r['subset']} {r['name']}" for r in rows),
     )
+
+
+def _lone_ions(rows: Sequence[dict[str, Any]], library: MoleculeLibrary) -> tuple[int, ...]:
+    """Numbers of the molecules of one atom."""
+    smiles = {row[key] for row in rows for key in ("smiles_a", "smiles_b")}
+    numbers = (library.index(one) for one in smiles)
+    return tuple(sorted(n for n in numbers if library.graphs[n].n_atoms == 1))
 
 
 def predict_dimers(model: Model, batch: DimerBatch) -> InteractionComponents:

@@ -19,7 +19,7 @@ from openff_bytepol.training.targets.base import robust
 DISTANCES: Final = (0.6, 0.8, 1.0)
 """Å"""
 SHIFTS: Final = (0, 1, 2, 5)
-"""Every atom meets itself and others of the batch, this many rows further."""
+"""Every atom meets itself and others of the batch, this many rows further, and every lone ion."""
 
 
 def wall_penalty(parameters: ParameterSet, energy: float) -> Tensor:
@@ -28,7 +28,8 @@ def wall_penalty(parameters: ParameterSet, energy: float) -> Tensor:
     Parameters
     ----------
     parameters
-        Of a batch of molecules; its atoms are taken one by one.
+        Of a batch of molecules; its atoms are taken one by one. Those that are molecules of their
+        own, such as Li⁺, meet all the others: nothing screens their attraction.
     energy
         What any two atoms shall have at each of `DISTANCES` at least, kcal/mol; without
         polarization.
@@ -39,9 +40,11 @@ def wall_penalty(parameters: ParameterSet, energy: float) -> Tensor:
         (n_members,) or ().
     """
     atoms = torch.arange(parameters.n_atoms, device=parameters.charges.device)
-    first = atoms.repeat(len(SHIFTS) * len(DISTANCES))
-    partners = torch.cat([atoms.roll(shift) for shift in SHIFTS])
+    lone = torch.bincount(parameters.molecule_index)[parameters.molecule_index] == 1
+    rolled = [atoms.roll(shift) for shift in SHIFTS]
+    partners = torch.cat([*rolled, atoms[lone].repeat_interleave(len(atoms))])
     second = partners.repeat(len(DISTANCES))
+    first = atoms.repeat(len(second) // len(atoms))
     distances = torch.tensor(DISTANCES, device=atoms.device, dtype=parameters.charges.dtype)
     numbers = torch.arange(len(first), device=atoms.device)
     pairs = Pairs(

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from active_learning.config import CampaignConfig
 from openff_bytepol.exceptions import DataError
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.config import SplitConfig
 from openff_bytepol.training.labels.schema import MOLECULES, read_table, write_table
-from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.splits import Split, assign, pair_key, scaffold_key
 from openff_bytepol.training.targets.dimers import DIMERS
 

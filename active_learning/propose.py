@@ -25,9 +25,9 @@ from active_learning.selection.costs import records_of, size_of
 from active_learning.selection.diversity import Space
 from openff_bytepol.exceptions import BytePolError, ChemistryError, DataError
 from openff_bytepol.nn.model import Model
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.smirnoff.writing import write_offxml
 from openff_bytepol.training.labels import geometries
-from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.uncertainty.calibration import read_calibration
 from openff_bytepol.uncertainty.energies import dimer_disagreement
 from openff_bytepol.uncertainty.laplace import LastLayerLaplace

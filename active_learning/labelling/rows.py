@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rdkit import Chem
 
 from openff_bytepol.exceptions import DataError
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.labels import geometries, priors
 
 FloatArray = NDArray[np.float64]
@@ -69,11 +70,8 @@ def molecule_row(
         raise DataError(f"{mapped_smiles}: no priors: {error}") from error
     lowest = int(np.argmin(energies))
     dispersion = priors.dispersion_priors(numbers, coordinates[lowest], charge)
-    plain = Chem.Mol(mol)
-    for atom in plain.GetAtoms():
-        atom.SetAtomMapNum(0)
     return {
-        "smiles": str(Chem.MolToSmiles(Chem.RemoveHs(plain))),
+        "smiles": canonical_smiles(mapped_smiles),
         "mapped_smiles": mapped_smiles,
         "source": source,
         "charges": [math.nan] * len(numbers) if charges is None else charges.tolist(),

@@ -13,7 +13,8 @@ from typing import Any, Final
 from openff_bytepol.exceptions import BytePolError, DataError
 from openff_bytepol.properties.catalogue import canonical_names
 from openff_bytepol.properties.state import AMBIENT_TEMPERATURE, State
-from openff_bytepol.properties.substance import Substance, canonical_smiles
+from openff_bytepol.properties.substance import Substance
+from openff_bytepol.smiles import canonical_smiles
 
 UNITS: Final = {
     "density": "g/cm**3",

@@ -173,15 +173,3 @@ def to_molecule(smiles: str) -> Molecule:
         raise ChemistryError(f"{smiles!r} is no SMILES that can be read: {error}") from error
     molecule.name = smiles
     return molecule
-
-
-def canonical_smiles(smiles: str) -> str:
-    """The same text for the same molecule; errors as `to_molecule`."""
-    from rdkit import Chem
-
-    molecule = Chem.MolFromSmiles(smiles)
-    if molecule is None:
-        raise ChemistryError(f"{smiles!r} is no SMILES that can be read")
-    for atom in molecule.GetAtoms():
-        atom.SetAtomMapNum(0)
-    return str(Chem.MolToSmiles(Chem.RemoveHs(molecule)))

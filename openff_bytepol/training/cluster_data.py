@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import combinations
 
 from openff_bytepol.exceptions import DataError
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.datasets.schemas import CLUSTERS
 from openff_bytepol.training.labels.schema import read_table
 from openff_bytepol.training.level_factors import corrected
-from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.splits import Rows, pair_key, split_rows
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.nn.model import Model
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.cluster_data import load_clusters
 from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.datasets.schemas import POTENTIALS, RESPONSES
@@ -22,7 +23,6 @@ from openff_bytepol.training.labels.ions import make_ion_curves
 from openff_bytepol.training.labels.schema import MOLECULES, read_table
 from openff_bytepol.training.level_factors import corrected
 from openff_bytepol.training.molecules import MoleculeLibrary
-from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.splits import Rows, pair_key, scaffold_key, split_rows
 from openff_bytepol.training.targets.anchors import ANCHORS, AnchorTarget
 from openff_bytepol.training.targets.base import Target

@@ -88,11 +88,3 @@ def _perceive(numbers: tuple[int, ...], bonds: tuple[tuple[int, int], ...], char
     for atom in mol.GetAtoms():
         atom.SetAtomMapNum(atom.GetIdx() + 1)
     return str(Chem.MolToSmiles(mol))
-
-
-def canonical_smiles(mapped: str) -> str:
-    """Canonical SMILES without map numbers, hydrogens implicit."""
-    mol = Chem.MolFromSmiles(mapped)
-    for atom in mol.GetAtoms():
-        atom.SetAtomMapNum(0)
-    return str(Chem.MolToSmiles(Chem.RemoveHs(mol)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.evaluate import COMPONENTS, DimerErrors, TorsionProfile
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def plot_curves(errors: DimerErrors, path: Path) -> bool:
             axis.plot(distance[order], errors.reference["total"][rows], "ko", markersize=3)
             axis.plot(distance[order], errors.predicted["total"][rows], "C0.-", linewidth=0.9)
             axis.axhline(0.0, color="grey", linewidth=0.5)
-            title = f"{_plain(key[1])} + {_plain(key[2])}"
+            title = f"{canonical_smiles(key[1])} + {canonical_smiles(key[2])}"
             axis.set_title(title[:40], fontsize=8)
             axis.set_xlabel("closest contact, Å", fontsize=8)
             axis.set_ylabel("kcal/mol", fontsize=8)
@@ -86,7 +87,9 @@ def plot_torsions(profiles: Sequence[TorsionProfile], path: Path) -> None:
                 axis.plot(
                     profile.angles[order], (values - values.mean())[order], style, markersize=3
                 )
-            axis.set_title(f"{_plain(profile.smiles)[:34]}: {profile.rmse:.2f}", fontsize=8)
+            axis.set_title(
+                f"{canonical_smiles(profile.smiles)[:34]}: {profile.rmse:.2f}", fontsize=8
+            )
             axis.set_xlabel("angle, degree", fontsize=8)
             axis.set_ylabel("kcal/mol", fontsize=8)
 
@@ -127,9 +130,3 @@ def _contact(errors: DimerErrors, item: int) -> float:
     xyz = np.asarray(row["coordinates"]).reshape(-1, 3)
     size = errors.parameters[row["smiles_a"]].n_atoms
     return float(np.linalg.norm(xyz[:size, None] - xyz[None, size:], axis=-1).min())
-
-
-def _plain(mapped: str) -> str:
-    from openff_bytepol.training.perception import canonical_smiles
-
-    return canonical_smiles(mapped)

@@ -20,9 +20,9 @@ from openff_bytepol.exceptions import (
 )
 from openff_bytepol.models.registry import find_model, load_model
 from openff_bytepol.nn.model import Model
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.config import load_config
 from openff_bytepol.training.data import load_dimers, load_molecules
-from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.uncertainty.calibration import (
     CALIBRATION_FILE,
     Calibration,

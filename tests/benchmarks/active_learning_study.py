@@ -37,9 +37,9 @@ from active_learning.selection.kernels import median_length, standardized
 from openff_bytepol.exceptions import BytePolError
 from openff_bytepol.models import load_model
 from openff_bytepol.nn.model import Model
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.evaluate import evaluate_dimers
 from openff_bytepol.training.labels.schema import read_table
-from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.splits import assign, pair_key
 from openff_bytepol.training.targets.dimers import DIMERS
 from openff_bytepol.uncertainty.laplace import last_layer_gradients

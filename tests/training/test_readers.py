@@ -10,6 +10,7 @@ import pytest
 from rdkit import Chem
 
 from openff_bytepol.exceptions import DataError
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.dimer_files import read_dimers, read_frames
 from openff_bytepol.training.labels.geometries import (
     conformers,
@@ -20,7 +21,7 @@ from openff_bytepol.training.labels.geometries import (
 )
 from openff_bytepol.training.labels.pool import charged_forms, choose_molecules, supported
 from openff_bytepol.training.moments import read_responses
-from openff_bytepol.training.perception import canonical_smiles, mapped_smiles
+from openff_bytepol.training.perception import mapped_smiles
 from openff_bytepol.training.references import read_torsion_scans
 from openff_bytepol.training.splits import assign, in_share, pair_key, scaffold_key
 

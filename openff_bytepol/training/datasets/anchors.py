@@ -63,7 +63,7 @@ def contradicting(rows: Sequence[Row]) -> set[int]:
 
 
 def _molecule(row: Row) -> str:
-    return skeleton(row["mapped_smiles"]).key
+    return skeleton(row["mapped_smiles"]).smiles
 
 
 def _parameters(row: Row) -> list[bytes]:

@@ -209,7 +209,7 @@ def _n_missing(row: dict[str, Any]) -> int:
 
 
 def _refuse_contradictions(anchors: Sequence[dict[str, Any]]) -> None:
-    smiles = {skeleton(anchors[i]["mapped_smiles"]).key for i in contradicting(anchors)}
+    smiles = {skeleton(anchors[i]["mapped_smiles"]).smiles for i in contradicting(anchors)}
     if smiles:
         raise DataError(
             f"anchors of {', '.join(sorted(smiles))} with different parameters; merge only one of "
@@ -257,7 +257,7 @@ def describe(path: str | Path) -> dict[str, Any]:
         "kind": kind,
         "version": (KINDS[kind].metadata or {})[b"version"].decode(),
         "entries": len(rows),
-        "molecules": len({skeleton(smiles).key for row in rows for smiles in row_smiles(row)}),
+        "molecules": len({skeleton(smiles).smiles for row in rows for smiles in row_smiles(row)}),
         "groups": len({group_key(kind, row) for row in rows}),
         "levels": dict(Counter(row_level(row) for row in rows)),
         "subsets": dict(Counter(name for row in rows if (name := _subset(row)) is not None)),
@@ -274,7 +274,7 @@ def _subset(row: dict[str, Any]) -> str | None:
 
 def group_key(kind: str, row: dict[str, Any]) -> str:
     """What must not be on both sides of a split: the set of molecules, or the scaffold."""
-    keys = [skeleton(smiles).key for smiles in row_smiles(row)]
+    keys = [skeleton(smiles).smiles for smiles in row_smiles(row)]
     if kind == "dimers":
         return pair_key(*keys)
     return " | ".join(sorted(keys)) if kind == "clusters" else scaffold_key(keys[0])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from scipy.spatial import cKDTree
 
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.labels.geometries import from_mapped_smiles
 from openff_bytepol.units import BOHR_IN_ANGSTROM, NM_PER_ANGSTROM
 
@@ -38,8 +39,8 @@ class Skeleton(NamedTuple):
     charge: int
     """Formal, e."""
     radicals: int
-    key: str
-    """Canonical SMILES without map numbers."""
+    smiles: str
+    """Of `canonical_smiles`."""
 
 
 @lru_cache(maxsize=20_000)
@@ -54,16 +55,13 @@ def skeleton(mapped_smiles: str) -> Skeleton:
     mol = from_mapped_smiles(mapped_smiles)
     table = Chem.GetPeriodicTable()
     numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=np.int64)
-    plain = Chem.Mol(mol)
-    for atom in plain.GetAtoms():
-        atom.SetAtomMapNum(0)
     return Skeleton(
         numbers,
         np.array([table.GetRcovalent(int(z)) for z in numbers]),
         np.asarray(Chem.GetAdjacencyMatrix(mol), dtype=bool),
         Chem.GetFormalCharge(mol),
         sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()),
-        str(Chem.MolToSmiles(Chem.RemoveHs(plain))),
+        canonical_smiles(mapped_smiles),
     )
 
 

@@ -146,7 +146,7 @@ def duplicates(kind: str, rows: Sequence[Row]) -> set[int]:
     fingerprints: list[FloatArray] = []
     for position, row in enumerate(rows):
         molecules = [skeleton(smiles) for smiles in row_smiles(row)]
-        groups[row_level(row), *sorted(one.key for one in molecules)].append(position)
+        groups[row_level(row), *sorted(one.smiles for one in molecules)].append(position)
         fingerprints.append(_fingerprint(molecules, row))
     return {
         members[repeat]
@@ -215,7 +215,7 @@ def _chemistry_fault(molecules: list[Skeleton]) -> str | None:
         return "unsupported chemistry: element"
     if any(one.radicals for one in molecules):
         return "unsupported chemistry: radical"
-    if any("." in one.key for one in molecules):
+    if any("." in one.smiles for one in molecules):
         return "unsupported chemistry: several species in one molecule"
     return None
 

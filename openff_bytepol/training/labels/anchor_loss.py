@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from openff_bytepol.parameters import ATOM_PARAMETERS, TERM_PARAMETERS, ParameterSet
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.config import TargetConfig
 from openff_bytepol.training.labels.geometries import from_mapped_smiles
 from openff_bytepol.training.molecules import MoleculeLibrary
-from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.targets.base import robust
 from openff_bytepol.training.targets.clusters import (
     cluster_loss,

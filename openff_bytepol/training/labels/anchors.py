@@ -21,6 +21,7 @@ from torch import Tensor
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.graph.symmetry import refined_classes
 from openff_bytepol.nn.model import Model
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.cluster_data import load_clusters
 from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.data import load_dimers, load_responses
@@ -40,7 +41,6 @@ from openff_bytepol.training.labels.provenance import provenance
 from openff_bytepol.training.labels.responses import inchi_key
 from openff_bytepol.training.labels.schema import write_table
 from openff_bytepol.training.molecules import MoleculeLibrary
-from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.start import named_model
 from openff_bytepol.training.targets.anchors import ANCHORS
 from openff_bytepol.training.targets.clusters import known_trimers

@@ -7,10 +7,10 @@ from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from rdkit import Chem
 
+from openff_bytepol.exceptions import ChemistryError
 from openff_bytepol.qm.levels import Level
-from openff_bytepol.training.perception import canonical_smiles
+from openff_bytepol.smiles import canonical_smiles
 
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=0)]
@@ -92,7 +92,10 @@ class LiquidConfig(Section):
 
 @lru_cache(maxsize=1_000)
 def _canonical(smiles: str) -> str:
-    return smiles if Chem.MolFromSmiles(smiles) is None else canonical_smiles(smiles)
+    try:
+        return canonical_smiles(smiles)
+    except ChemistryError:
+        return smiles
 
 
 class ContactConfig(Section):

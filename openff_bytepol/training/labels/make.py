@@ -12,6 +12,7 @@ import torch
 from rdkit import Chem
 
 from openff_bytepol.exceptions import DataError, OutputExistsError
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.config import LabelConfig, TrainingConfig, load_config
 from openff_bytepol.training.labels import aimnet2, geometries, priors
 from openff_bytepol.training.labels.anchors import make_anchors
@@ -26,7 +27,6 @@ from openff_bytepol.training.labels.pool import PoolEntry, choose_molecules, sup
 from openff_bytepol.training.labels.provenance import provenance
 from openff_bytepol.training.labels.responses import make_responses
 from openff_bytepol.training.labels.schema import MOLECULES, read_table, write_table
-from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.references import torsion_scan_smiles
 from openff_bytepol.training.targets.dimers import DIMERS
 

@@ -28,9 +28,9 @@ from openff_bytepol.graph import MolecularGraph
 from openff_bytepol.nn.model import Model
 from openff_bytepol.parameters import ParameterSet
 from openff_bytepol.potentials import Pairs, dipole_moments, molecular_polarizabilities
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.config import TargetConfig
 from openff_bytepol.training.molecules import MoleculeLibrary
-from openff_bytepol.training.perception import canonical_smiles
 from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.base import robust, shuffled
 

@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from openff_bytepol.exceptions import DataError, OutputExistsError, UnitError
-from openff_bytepol.training.datasets.anchors import contradicting
 from openff_bytepol.training.datasets.geometry import skeleton
-from openff_bytepol.training.datasets.kinds import KINDS
+from openff_bytepol.training.datasets.kinds import KINDS, has_geometry
 from openff_bytepol.training.datasets.readers import READERS, read
 from openff_bytepol.training.datasets.validation import (
     Report,
+    contradictions,
     duplicates,
     require_level,
     row_level,
@@ -146,9 +146,9 @@ def merge_files(
 ) -> dict[str, Any]:
     """Put files of one kind together in a small one, without duplicates.
 
-    Lengths and energies are rounded within 3e-5 Å and kcal/mol, except in anchors, whose small
-    parameters count by their logarithm. Of equal entries the one with most energies stays. The
-    provenance of all files is kept.
+    Lengths and energies of geometries are rounded within 3e-5 Å and kcal/mol; without any, small
+    parameters, which count by their logarithm, stay as they are. Of equal entries the one with
+    most energies stays. The provenance of all files is kept.
 
     Parameters
     ----------
@@ -167,8 +167,8 @@ def merge_files(
     Raises
     ------
     DataError
-        If a file cannot be read, they are of several kinds, or hold anchors of one molecule with
-        different parameters.
+        If a file cannot be read, they are of several kinds, or entries of one molecule contradict
+        each other.
     OutputExistsError
         If the output exists.
     """
@@ -185,9 +185,8 @@ def merge_files(
     rows = sorted((row for table in tables for row in table.rows), key=_n_missing)
     repeated = duplicates(kind, rows)
     kept = [row for i, row in enumerate(rows) if i not in repeated]
-    if kind == "anchors":
-        _refuse_contradictions(kept)
-    else:
+    _refuse_contradictions(kind, kept)
+    if has_geometry(kind):
         kept = [_rounded(row, KINDS[kind]) for row in kept]
     levels = Counter(row_level(row) for row in kept)
     made = provenance("openff-bytepol", " + ".join(sorted(levels))) | _inputs(sources)
@@ -208,11 +207,11 @@ def _n_missing(row: dict[str, Any]) -> int:
     return sum(isinstance(value, float) and math.isnan(value) for value in row.values())
 
 
-def _refuse_contradictions(anchors: Sequence[dict[str, Any]]) -> None:
-    smiles = {skeleton(anchors[i]["mapped_smiles"]).smiles for i in contradicting(anchors)}
+def _refuse_contradictions(kind: str, rows: Sequence[dict[str, Any]]) -> None:
+    smiles = {skeleton(rows[i]["mapped_smiles"]).smiles for i in contradictions(kind, rows)}
     if smiles:
         raise DataError(
-            f"anchors of {', '.join(sorted(smiles))} with different parameters; merge only one of "
+            f"{kind} of {', '.join(sorted(smiles))} with different parameters; merge only one of "
             "the files that hold them"
         )
 

@@ -28,3 +28,8 @@ KINDS: Final[dict[str, pa.Schema]] = {
     "anchors": ANCHORS,
 }
 """Name → schema; ``molecules`` and ``anchors`` are made here, the others can be imported."""
+
+
+def has_geometry(kind: str) -> bool:
+    """Whether rows of a kind describe geometries; if not, there is one row for each molecule."""
+    return "coordinates" in KINDS[kind].names

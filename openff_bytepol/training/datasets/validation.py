@@ -20,6 +20,7 @@ from openff_bytepol.training.datasets.geometry import (
     skeleton,
     sorted_distances,
 )
+from openff_bytepol.training.datasets.kinds import has_geometry
 from openff_bytepol.training.datasets.unit_checks import suspected_units
 
 Row = dict[str, Any]
@@ -111,7 +112,7 @@ def validate(
     unwanted = dict.fromkeys(_incomplete(kept) if kind == "dimers" else (), "missing components")
     for position in duplicates(kind, kept):
         unwanted.setdefault(position, "duplicate")
-    for position in contradicting(kept) if kind == "anchors" else ():
+    for position in contradictions(kind, kept):
         unwanted.setdefault(position, "other parameters of the same molecule")
     for position, reason in sorted(unwanted.items()):
         report.drop(reason, _name(kept[position]))
@@ -125,8 +126,8 @@ def validate(
 def duplicates(kind: str, rows: Sequence[Row]) -> set[int]:
     """Positions of entries equal to an earlier one.
 
-    They have the same molecules, level and all sorted distances; anchors, which have no geometry,
-    the same molecule and parameters.
+    They have the same molecules, level and all sorted distances, or, where there are no
+    geometries, the same molecule and parameters.
 
     Parameters
     ----------
@@ -140,7 +141,7 @@ def duplicates(kind: str, rows: Sequence[Row]) -> set[int]:
     DataError
         If a SMILES is invalid or lacks map numbers.
     """
-    if kind == "anchors":
+    if not has_geometry(kind):
         return repeated(rows)
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
     fingerprints: list[FloatArray] = []
@@ -153,6 +154,26 @@ def duplicates(kind: str, rows: Sequence[Row]) -> set[int]:
         for members in groups.values()
         for repeat in repeats([fingerprints[i] for i in members])
     }
+
+
+def contradictions(kind: str, rows: Sequence[Row]) -> set[int]:
+    """Positions of entries that say something else about a molecule than an earlier one.
+
+    Only where there are no geometries that could differ.
+
+    Parameters
+    ----------
+    kind
+        A key of `openff_bytepol.training.datasets.kinds.KINDS`.
+    rows
+        Rows of that schema.
+
+    Raises
+    ------
+    DataError
+        If a SMILES is invalid or lacks map numbers.
+    """
+    return set() if has_geometry(kind) else contradicting(rows)
 
 
 def require_level(rows: Iterable[Row], allowed: Iterable[str], where: str) -> None:
@@ -200,7 +221,7 @@ def _fault(kind: str, row: Row) -> str | None:
         molecules = [skeleton(smiles) for smiles in row_smiles(row)]
     except (DataError, ChemistryError) as error:
         return f"unsupported chemistry: {str(error).split(': ')[-1]}"
-    if kind == "anchors":
+    if not has_geometry(kind):
         return _chemistry_fault(molecules) or parameter_fault(molecules[0], row)
     return (
         _chemistry_fault(molecules)

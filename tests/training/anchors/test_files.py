@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from openff_bytepol.training.datasets.validation import validate
-from tests.training.conftest import WATER, anchor_row
+from openff_bytepol.training.datasets.kinds import KINDS, has_geometry
+from openff_bytepol.training.datasets.validation import contradictions, validate
+from tests.training.conftest import WATER, anchor_row, dimer_row
 
 CHARGES = [-0.8, 0.4, 0.4]
 
@@ -48,3 +49,10 @@ def test_a_molecule_has_one_set_of_parameters() -> None:
     assert len(kept) == 1
     assert report.dropped == {"duplicate": 1, "other parameters of the same molecule": 1}
     assert report.examples["duplicate"] == ["[H:1][O:2][H:3]"]
+
+
+def test_only_entries_without_geometries_contradict_one_another() -> None:
+    assert [kind for kind in KINDS if not has_geometry(kind)] == ["anchors"]
+    anchors = [anchor_row(WATER, CHARGES), anchor_row(WATER, CHARGES, c6=[9.0, 1.0, 1.0])]
+    assert contradictions("anchors", anchors) == {1}
+    assert contradictions("dimers", [dimer_row(3.0), dimer_row(3.5)]) == set()

@@ -66,6 +66,8 @@ def make_clusters(
 
     Raises
     ------
+    DataError
+        If AIMNet2 lacks an element of a molecule, or it has no geometry.
     MissingDependencyError
         If PySCF or the AIMNet2 weights are not installed.
     ModelNotFoundError

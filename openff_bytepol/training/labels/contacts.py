@@ -79,6 +79,8 @@ def make_contacts(
 
     Raises
     ------
+    DataError
+        If AIMNet2 lacks an element of a molecule, or it has no geometry.
     MissingDependencyError
         If PySCF or the AIMNet2 weights are not installed.
     ModelNotFoundError

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
+from openff_bytepol.exceptions import DataError
 from openff_bytepol.qm.first_order import Orbitals, occupied_orbitals
 from openff_bytepol.qm.fragments import Fragment
 from openff_bytepol.qm.levels import Level
-from openff_bytepol.training.labels import geometries
+from openff_bytepol.training.labels import aimnet2, geometries
 
 Coordinates = NDArray[np.float64]
 
@@ -33,13 +34,14 @@ class RigidMolecule:
     Raises
     ------
     DataError
-        If the molecule has no geometry.
+        If AIMNet2 lacks an element, ions of one atom included, or the molecule has no geometry.
     MissingDependencyError
         If the AIMNet2 weights are not installed.
     """
 
     def __init__(self, smiles: str, *, n_conformers: int, relaxation_steps: int, seed: int) -> None:
         self.molecule = geometries.hydrogenated(smiles)
+        _refuse_unknown_elements(smiles, self.molecule)
         table = Chem.GetPeriodicTable()
         self.mapped_smiles = str(Chem.MolToSmiles(self.molecule))
         self.conformers = geometries.relaxed_conformers(
@@ -98,11 +100,22 @@ class RigidMolecule:
         return self._orbitals[key]
 
 
+def _refuse_unknown_elements(smiles: str, molecule: Chem.Mol) -> None:
+    atoms = molecule.GetAtoms()
+    unknown = {a.GetSymbol() for a in atoms if a.GetAtomicNum() not in aimnet2.ELEMENTS}
+    if unknown:
+        raise DataError(
+            f"{smiles}: AIMNet2, which relaxes its conformers, does not know "
+            f"{', '.join(sorted(unknown))}; leave it out of `labels.contacts` and "
+            "`labels.clusters` (dimers with an ion of one atom: `labels.decompositions`)"
+        )
+
+
 @cache
 def rigid_molecule(
     smiles: str, n_conformers: int, relaxation_steps: int, seed: int
 ) -> RigidMolecule:
-    """`RigidMolecule`, made once in a process."""
+    """`RigidMolecule`, made once in a process; errors as there."""
     return RigidMolecule(
         smiles, n_conformers=n_conformers, relaxation_steps=relaxation_steps, seed=seed
     )

@@ -24,7 +24,9 @@ def labels(
         list[str] | None,
         typer.Option(
             help="molecules, contacts, clusters, ions, responses, decompositions, anchors or "
-            "checks; repeatable."
+            "checks; repeatable. Default: those that the configuration names under labels, "
+            "molecules by pools or extra.",
+            show_default=False,
         ),
     ] = None,
     resume: ResumeOption = True,

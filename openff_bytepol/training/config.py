@@ -74,6 +74,25 @@ class LabelConfig(_Section):
     clusters: ClusterConfig | None = None
     anchors: AnchorConfig | None = None
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Kinds of labels that are named.
+
+        Each by its section, molecules by ``pools`` or ``extra``, ions by ``cations`` with
+        ``ion_ligands``.
+        """
+        named: dict[str, object] = {
+            "molecules": self.pools or self.extra,
+            "contacts": self.contacts,
+            "clusters": self.clusters,
+            "ions": self.cations and self.ion_ligands,
+            "responses": self.responses,
+            "decompositions": self.decompositions,
+            "anchors": self.anchors,
+            "checks": self.checks,
+        }
+        return frozenset(kind for kind, value in named.items() if value)
+
 
 Component = Literal["elst", "exch", "ind", "disp", "total", "three_body", "dipole", "potential"]
 

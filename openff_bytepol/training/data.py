@@ -123,7 +123,10 @@ def load_molecules(config: TrainingConfig) -> Rows:
     """
     paths = sorted(config.labels_folder.glob("*.parquet"))
     if not paths:
-        raise DataError(f"{config.labels_folder}: no labels; run `bytepol labels` first")
+        raise DataError(
+            f"{config.labels_folder}: no labels of molecules; run "
+            "`bytepol labels --kind molecules` first"
+        )
     unique = {row["smiles"]: row for path in paths for row in read_table(path, MOLECULES)}
     return _by_scaffold(unique.values(), lambda row: str(row["smiles"]), config)
 

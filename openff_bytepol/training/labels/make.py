@@ -52,7 +52,8 @@ def make_labels(
     config_path
         YAML file of a `TrainingConfig`.
     kinds
-        Some of `KINDS`; all by default.
+        Some of `KINDS`; by default those that the configuration's ``labels`` name, so molecules of
+        ``dimers`` only beside ``pools`` or ``extra``.
     resume
         Continue if some chunks exist.
     overwrite
@@ -68,7 +69,7 @@ def make_labels(
     Raises
     ------
     DataError
-        If a kind is unknown.
+        If a kind is unknown, or none is given and ``labels`` name none.
     OutputExistsError
         If chunks exist and neither ``resume`` nor ``overwrite`` is set.
     """
@@ -76,12 +77,18 @@ def make_labels(
     if unknown:
         raise DataError(f"no labels of kind {', '.join(unknown)}; there are {', '.join(KINDS)}")
     config = load_config(config_path)
+    wanted = frozenset(kinds) or config.labels.kinds
+    if not wanted:
+        raise DataError(
+            f"{config_path}: `labels` names nothing to make; add `pools`, `extra` or the section "
+            "of a kind, or choose --kind molecules for those of `dimers`"
+        )
     folder = config.labels_folder
     existing = list(folder.glob("*.parquet"))
     if existing and not (resume or overwrite):
         raise OutputExistsError(f"{folder}: labels exist; resume, or pass --force to make them new")
     for kind, make in KINDS.items():
-        if not kinds or kind in kinds:
+        if kind in wanted:
             make(config, overwrite=overwrite, worker=worker, n_workers=n_workers)
     return folder
 

@@ -418,6 +418,27 @@ def test_sources_of_a_training_run_are_checked(
         import_dimers(load_config(excluded))
 
 
+def test_dimers_are_imported_again_where_their_source_is_asked_for_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BYTEPOL_REFERENCE_DATA", raising=False)
+    (tmp_path / "one.sapt").write_text(pointer_block(3.0) + pointer_block(3.1))
+    source = {"path": "one.sapt", "reader": "pointer"}
+
+    def weights(*sources: dict) -> list[set[float]]:
+        paths = import_dimers(load_config(training_config(tmp_path, list(sources))))
+        assert len({*paths}) == len(sources)
+        return [{row["weight"] for row in open_table(path).rows} for path in paths]
+
+    assert weights(source) == [{1.0}]
+    (path,) = (tmp_path / "out" / "dimers").glob("*.parquet")
+    before = path.stat().st_mtime_ns
+    assert weights(source) == [{1.0}]
+    assert path.stat().st_mtime_ns == before
+    assert weights(source | {"weight": 2.0}) == [{2.0}]
+    assert weights(source, source | {"weight": 3.0}) == [{1.0}, {3.0}], "one file, taken twice"
+
+
 def test_wrong_units_are_not_imported_unasked(tmp_path: Path, real_dimers: list[dict]) -> None:
     names = ("elst", "exch", "ind", "disp", "total")
     rows = [row | {name: row[name] / HARTREE_IN_KCAL for name in names} for row in real_dimers]

@@ -16,7 +16,7 @@ from openff_bytepol.training.labels.schema import MOLECULES, read_table, write_t
 from openff_bytepol.training.targets.anchors import ANCHORS
 from openff_bytepol.training.targets.dimers import DIMERS
 from tests.training.conftest import WATER, WATER_XYZ, anchor_row, dimer_row, molecule_row
-from tests.training.test_datasets import own_frame
+from tests.training.datasets.conftest import own_frame
 
 runner = CliRunner()
 

@@ -1,8 +1,29 @@
-"""One text for a molecule, however it is written."""
+"""Molecules as text: read, and written one way however they came."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from openff_bytepol.exceptions import ChemistryError
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+
+
+def parse_smiles(smiles: str) -> Chem.Mol:
+    """Molecule of a SMILES.
+
+    Raises
+    ------
+    ChemistryError
+        If it cannot be read.
+    """
+    from rdkit import Chem
+
+    mol = Chem.MolFromSmiles(smiles)
+    if mol is None:
+        raise ChemistryError(f"{smiles!r} is no SMILES that can be read")
+    return mol
 
 
 def canonical_smiles(smiles: str) -> str:
@@ -24,9 +45,7 @@ def canonical_smiles(smiles: str) -> str:
     """
     from rdkit import Chem
 
-    mol = Chem.MolFromSmiles(smiles)
-    if mol is None:
-        raise ChemistryError(f"{smiles!r} is no SMILES that can be read")
+    mol = parse_smiles(smiles)
     for atom in mol.GetAtoms():
         atom.SetAtomMapNum(0)
     return str(Chem.MolToSmiles(Chem.RemoveHs(mol)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Final
 
-from openff_bytepol.exceptions import ChemistryError
+from openff_bytepol.smiles import parse_smiles
 
 _GROUPS: Final = {
     "water": "[OX2H2]",
@@ -54,10 +54,7 @@ def functional_groups(smiles: str) -> tuple[str, ...]:
     """
     from rdkit import Chem
 
-    parsed = Chem.MolFromSmiles(smiles)
-    if parsed is None:
-        raise ChemistryError(f"{smiles!r} is no SMILES that can be read")
-    molecule = Chem.AddHs(parsed)
+    molecule = Chem.AddHs(parse_smiles(smiles))
     found = tuple(name for name, query in _patterns() if molecule.HasSubstructMatch(query))
     if found:
         return found

@@ -38,8 +38,6 @@ def aimnet2_minimum(mol: Chem.Mol, *, seed: int, deviation_limit: float) -> Floa
         converge or breaks a bond, or the networks of AIMNet2 disagree.
     """
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
-    if not set(numbers) <= aimnet2.ELEMENTS:
-        raise DataError("AIMNet2 lacks one of its elements")
     atomic_numbers, charge = torch.tensor(numbers), Chem.GetFormalCharge(mol)
     start = geometries.relaxed_conformers(mol, 1, seed, _FIRST_STEPS)
     minimum = _descend(torch.from_numpy(start), atomic_numbers, charge)

@@ -20,36 +20,31 @@ def water():
     return load_model("bytepol").predict(["O"])[0].to(dtype=torch.float64)
 
 
-def test_penalty_is_that_of_lone_pairs_of_atoms(water):
+def penalty_of_pairs(parameters, pairs):
     """Pair by pair through the dimer energies, for which atoms are molecules."""
-    expected = 0.0
-    for shift in SHIFTS:
-        for i in range(3):
-            pair = gather_nonbonded(water, torch.tensor([i, (i - shift) % 3]), torch.tensor([0, 1]))
-            for distance in DISTANCES:
-                xyz = torch.tensor([[0.0, 0, 0], [distance, 0, 0]], dtype=torch.float64)
-                parts = interaction_components(pair, xyz)
-                energy = float(parts.total - parts.pol)
-                missing = max(0.0, (900.0 - energy) / 900.0)
-                expected += (1.0 + missing**2) ** 0.5 - 1.0
+    penalty = 0.0
+    for i, j in pairs:
+        pair = gather_nonbonded(parameters, torch.tensor([i, j]), torch.tensor([0, 1]))
+        for distance in DISTANCES:
+            xyz = torch.tensor([[0.0, 0, 0], [distance, 0, 0]], dtype=torch.float64)
+            parts = interaction_components(pair, xyz)
+            missing = max(0.0, (900.0 - float(parts.total - parts.pol)) / 900.0)
+            penalty += (1.0 + missing**2) ** 0.5 - 1.0
+    return penalty
+
+
+def test_penalty_is_that_of_lone_pairs_of_atoms(water):
+    expected = penalty_of_pairs(water, [(i, (i - n) % 3) for n in SHIFTS for i in range(3)])
     assert expected > 0.0
     assert float(wall_penalty(water, 900.0)) == pytest.approx(expected, rel=1e-6)
 
 
 def test_lone_ions_meet_every_atom(monkeypatch):
-    """With nothing but them, pair by pair."""
     monkeypatch.setattr(walls, "SHIFTS", (0,))
     both = ParameterSet.concatenate(load_model("bytepol").predict(["CI", "[Li+]"])).to(
         dtype=torch.float64
     )
-    expected = 0.0
-    for i, j in [*zip(range(6), range(6), strict=True), *((i, 5) for i in range(6))]:
-        pair = gather_nonbonded(both, torch.tensor([i, j]), torch.tensor([0, 1]))
-        for distance in DISTANCES:
-            xyz = torch.tensor([[0.0, 0, 0], [distance, 0, 0]], dtype=torch.float64)
-            parts = interaction_components(pair, xyz)
-            missing = max(0.0, (900.0 - float(parts.total - parts.pol)) / 900.0)
-            expected += (1.0 + missing**2) ** 0.5 - 1.0
+    expected = penalty_of_pairs(both, [(i, j) for i in range(6) for j in (i, 5)])
     assert float(wall_penalty(both, 900.0)) == pytest.approx(expected / 2, rel=1e-6)
 
 

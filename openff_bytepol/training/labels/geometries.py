@@ -83,7 +83,7 @@ def relaxed_conformers(mol: Chem.Mol, count: int, seed: int, steps: int) -> Coor
     Parameters
     ----------
     mol
-        Molecule with explicit hydrogens, of elements that AIMNet2 knows.
+        Molecule with explicit hydrogens.
     count
         How many are embedded.
     seed
@@ -94,11 +94,13 @@ def relaxed_conformers(mol: Chem.Mol, count: int, seed: int, steps: int) -> Coor
     Raises
     ------
     DataError
-        If RDKit finds no geometry.
+        If AIMNet2 lacks an element, or RDKit finds no geometry.
     MissingDependencyError
         If the AIMNet2 weights are not installed.
     """
     numbers = torch.tensor([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+    if not aimnet2.ELEMENTS.issuperset(numbers.tolist()):
+        raise DataError("AIMNet2 lacks one of its elements")
     starts = torch.from_numpy(conformers(mol, count, seed))
     relaxed = aimnet2.relax(starts, numbers, Chem.GetFormalCharge(mol), steps)
     return np.asarray(relaxed.double().numpy())

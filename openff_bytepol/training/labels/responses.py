@@ -133,8 +133,6 @@ def label(entry: PoolEntry, settings: ResponseConfig) -> tuple[Row, Row]:
     mol = geometries.hydrogenated(entry.smiles)
     charge = Chem.GetFormalCharge(mol)
     numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=np.int64)
-    if not set(numbers.tolist()) <= aimnet2.ELEMENTS:
-        raise DataError("AIMNet2 lacks one of its elements")
     relaxed = geometries.relaxed_conformers(
         mol, settings.n_conformers, settings.seed, settings.relaxation_steps
     )

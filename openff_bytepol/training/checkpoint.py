@@ -76,7 +76,7 @@ def load_parameters(module: nn.Module, values: dict[str, Tensor]) -> None:
 
 
 def fingerprint(config: TrainingConfig) -> str:
-    """SHA-256 of everything in a configuration that changes the result of training."""
+    """SHA-256 of everything in a configuration that a checkpoint depends on."""
     neutral = {
         "checkpoint_seconds",
         "device",
@@ -84,6 +84,7 @@ def fingerprint(config: TrainingConfig) -> str:
         "card",
         "evaluation",
         "reference_data",
+        "start_share",
         "output",
     }
     text = json.dumps(config.model_dump(mode="json", exclude=neutral), sort_keys=True)

@@ -244,6 +244,9 @@ class TrainingConfig(_Section):
     """Fields of `openff_bytepol.nn.config.ModelConfig` that differ from its defaults."""
     start: str | None = None
     """Model to start from: a name or a folder; its configuration then counts."""
+    start_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Share of the start's weights in those that the run ends with: x·start + (1 - x)·trained,
+    member by member. Keeps more of what the start knew (WiSE-FT, arXiv 2109.01903)."""
     freeze: tuple[str, ...] = ()
     """Parts of the network that stay as they are, such as ``transformer``."""
     n_members: Annotated[int, Field(ge=1)] | None = None
@@ -260,6 +263,12 @@ class TrainingConfig(_Section):
     """Markdown file that becomes the model card, relative to this file."""
 
     _folder: Path = PrivateAttr(default=Path("."))
+
+    @model_validator(mode="after")
+    def _share_needs_a_start(self) -> TrainingConfig:
+        if self.start_share > 0.0 and self.start is None:
+            raise ValueError("start_share is the part of a start's weights: name it in `start`")
+        return self
 
     def data_path(self, path: str) -> Path:
         """A file beside the configuration, or else of the reference data."""

@@ -12,7 +12,7 @@ from openff_bytepol.models import save_model
 from openff_bytepol.training.config import load_config
 from openff_bytepol.training.data import make_targets
 from openff_bytepol.training.report import write_report
-from openff_bytepol.training.start import initial_model
+from openff_bytepol.training.start import average_with_start, initial_model
 from openff_bytepol.training.trainer import Trainer
 
 
@@ -64,6 +64,7 @@ def train(
     model = initial_model(config)
     targets = make_targets(config, model)
     model = Trainer(config, model, targets, folder).run(resume=resume)
+    average_with_start(model, config)
     report = write_report(model, targets, config, folder)
     card = config.beside(config.card).read_text() if config.card else None
     if card is not None:

@@ -66,6 +66,21 @@ def freeze(model: Model, parts: tuple[str, ...]) -> None:
         raise DataError("freeze: nothing is left to train")
 
 
+def average_with_start(model: Model, config: TrainingConfig) -> None:
+    """Set each weight to ``start_share`` of the start's and the rest of its own.
+
+    Models fine-tuned from one another lie in one valley of the loss, where the mean of their
+    weights often does well on what both were trained for: Wortsman et al., CVPR 2022, "Robust
+    fine-tuning of zero-shot models", arXiv 2109.01903.
+    """
+    if config.start_share == 0.0:
+        return
+    start = initial_model(config).network.state_dict()
+    with torch.no_grad():
+        for name, weight in model.network.named_parameters():
+            weight.lerp_(start[name].to(weight), config.start_share)
+
+
 def _untrained(config: TrainingConfig) -> Model:
     try:
         settings = ModelConfig.model_validate(config.model)

@@ -54,6 +54,21 @@ def test_frozen_parts_stay_and_the_others_move(toy_config: Path, base: Path) -> 
     assert not torch.equal(trained[moved], dict(load_model(base).network.named_parameters())[moved])
 
 
+def test_a_share_of_the_start_stays(toy_config: Path, base: Path) -> None:
+    started(toy_config, start="base", n_members=3, model={})
+    start = initial_model(load_config(toy_config)).network.state_dict()
+    alone = load_model(train(toy_config)).network.state_dict()
+    started(toy_config, start_share=0.25, model={})
+    averaged = dict(load_model(train(toy_config, overwrite=True)).network.named_parameters())
+    moved = 0
+    for name, value in averaged.items():
+        torch.testing.assert_close(value, 0.25 * start[name] + 0.75 * alone[name])
+        moved += not torch.equal(start[name], alone[name])
+    assert moved > 0
+    with pytest.raises(DataError, match="name it in `start`"):
+        load_config(toy_config, {"start": None})
+
+
 def test_wrong_starts_are_refused(toy_config: Path) -> None:
     with pytest.raises(ModelNotFoundError):
         initial_model(started(toy_config, start="nowhere", model={}))

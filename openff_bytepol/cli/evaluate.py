@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
+from openff_bytepol.cli.approaches import approaches
 from openff_bytepol.cli.geometries import geometries
 from openff_bytepol.cli.output import (
     ErrorReportingGroup,
@@ -25,6 +26,7 @@ app = typer.Typer(
     help="Compare a model with reference energies and geometries.",
 )
 app.command("geometries")(geometries)
+app.command("approaches")(approaches)
 
 OpenMMOption = Annotated[
     int,

@@ -14,19 +14,19 @@ from openff_bytepol.exceptions import ClashError, ConvergenceError, DataError
 from openff_bytepol.training.config import LabelConfig, TrainingConfig, load_config
 from openff_bytepol.training.data import load_dimers
 from openff_bytepol.training.labels import contacts as contacts_module
-from openff_bytepol.training.labels.config import ContactConfig, LiquidConfig
+from openff_bytepol.training.labels.config import ContactConfig, LiquidConfig, MinimumConfig
 from openff_bytepol.training.labels.contacts import (
     Contact,
     choose_pairs,
     displaced,
     label_contact,
     make_contacts,
-    place,
 )
 from openff_bytepol.training.labels.provenance import read_provenance
 from openff_bytepol.training.labels.schema import read_table, write_table
+from openff_bytepol.training.rigid_pairs import place
 from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS
-from tests.training.conftest import METHANE_XYZ, WATER_XYZ, dimer_row
+from tests.training.conftest import METHANE_XYZ, WATER, WATER_XYZ, dimer_row
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_displaced_pairs_differ_by_a_shift_of_one_molecule() -> None:
     contact = Contact(("O", "C"), (first, second), "7", True)
     far = displaced(contact, 0.15)
     assert far.coordinates[0] is first
-    assert far.from_liquid
+    assert far.has_total
     assert far.name != contact.name
     shifts = far.coordinates[1] - second
     np.testing.assert_allclose(shifts, np.tile(shifts[0], (5, 1)), atol=1e-12)
@@ -171,6 +171,42 @@ def test_displaced_pairs_are_left_out_with_those_they_belong_to(
     assert sorted(names) == ["C C", "C C", "O O", "O O"]
     (message,) = caplog.messages
     assert "of ('O', 'C') left out: too close" in message
+
+
+def test_minima_that_clash_are_pulled_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the default model; only the labels are not computed."""
+    rigid = SimpleNamespace(
+        radii=np.array([1.5, 1.1, 1.1]), conformers=WATER_XYZ[None], mapped_smiles=WATER
+    )
+    monkeypatch.setattr(contacts_module, "_rigid", lambda *_: rigid)
+    tried = []
+
+    def label(contact: Contact, _: ContactConfig) -> dict:
+        tried.append(contact)
+        if "+0.6" not in contact.name:
+            raise ClashError("too close")
+        return {**dimer_row(3.5, "O O"), "name": contact.name}
+
+    monkeypatch.setattr(contacts_module, "label_contact", label)
+    minima = MinimumConfig(molecules=("O",), n_starts=2, kept=1)
+    contacts = ContactConfig(molecules=(), minima=minima, displacement=0.15, total="pbe0-d4")
+    config = TrainingConfig(
+        name="x", reference_data="x", output=str(tmp_path), labels=LabelConfig(contacts=contacts),
+        stages=(),
+    )  # fmt: skip
+    (path,) = make_contacts(config)
+    names = [row["name"] for row in read_table(path, DIMERS)]
+    assert names == ["minimum 1 +0.6 Å", "minimum 1 +0.6 Å +0.15 Å"]
+    centres = [np.linalg.norm(b.mean(0) - a.mean(0)) for a, b in (one.coordinates for one in tried)]
+    np.testing.assert_allclose(np.array(centres) - centres[0], [0.0, 0.3, 0.6, 0.75], atol=1e-9)
+    assert 2.6 < centres[0] < 3.2, "a minimum of two waters"
+
+
+def test_minima_are_those_of_each_with_itself_and_partners() -> None:
+    minima = MinimumConfig(molecules=("O", "CSC"), partners=("O", "CN"))
+    assert minima.pairs == [("O", "O"), ("O", "CN"), ("CSC", "CSC"), ("CSC", "O"), ("CSC", "CN")]
 
 
 def test_clashes_get_no_total(monkeypatch: pytest.MonkeyPatch) -> None:

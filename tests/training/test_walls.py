@@ -12,7 +12,13 @@ from openff_bytepol.parameters import ParameterSet
 from openff_bytepol.potentials import interaction_components
 from openff_bytepol.training.molecules import gather_nonbonded
 from openff_bytepol.training.targets import walls
-from openff_bytepol.training.targets.walls import DISTANCES, SHIFTS, wall_penalty
+from openff_bytepol.training.targets.walls import (
+    DISTANCES,
+    FRACTIONS,
+    LIKE_ENERGY,
+    SHIFTS,
+    wall_penalty,
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +52,21 @@ def test_lone_ions_meet_every_atom(monkeypatch):
     )
     expected = penalty_of_pairs(both, [(i, j) for i in range(6) for j in (i, 5)])
     assert float(wall_penalty(both, 900.0)) == pytest.approx(expected / 2, rel=1e-6)
+
+
+def test_like_atoms_that_bind_each_other_cost(water):
+    assert float(wall_penalty(water, 1.0)) == 0.0
+    strong = water.ct_epsilons * torch.tensor([1.0, 0.0, 0.0])
+    greedy = replace(water, ct_epsilons=strong, ct_lambdas=water.ct_lambdas * 0.4)
+    expected = 0.0
+    pair = gather_nonbonded(greedy, torch.tensor([0, 0]), torch.tensor([0, 1]))
+    for fraction in FRACTIONS:
+        xyz = torch.tensor([[0.0, 0, 0], [2.0 * fraction * float(water.radii[0]), 0, 0]])
+        parts = interaction_components(pair, xyz.double())
+        missing = max(0.0, 1.0 - float(parts.pauli + parts.disp + parts.ct) / LIKE_ENERGY)
+        expected += (1.0 + missing**2) ** 0.5 - 1.0
+    assert expected > 0.1
+    assert float(wall_penalty(greedy, 1e-6)) == pytest.approx(expected, rel=1e-6)
 
 
 def test_atoms_that_repel_cost_nothing_and_those_that_collapse_do(water):

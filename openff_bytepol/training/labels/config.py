@@ -98,6 +98,25 @@ def _canonical(smiles: str) -> str:
         return smiles
 
 
+class MinimumConfig(Section):
+    """Pairs as a model binds them most, which a simulation would find."""
+
+    molecules: Annotated[tuple[str, ...], Field(min_length=1)]
+    """SMILES; each with itself and with every one of ``partners``."""
+    partners: tuple[str, ...] = ("O",)
+    n_starts: Annotated[int, Field(ge=1)] = 8
+    """Random contacts from which the energy of a pair is minimised."""
+    kept: Annotated[int, Field(ge=1)] = 2
+    """The deepest minima of a pair that are labelled, each at least 0.3 kcal/mol above the last."""
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """SMILES of each pair."""
+        return [
+            (one, other) for one in self.molecules for other in dict.fromkeys((one, *self.partners))
+        ]
+
+
 class ContactConfig(Section):
     """Contacts of liquids' molecules with first-order energies, and some with totals (PySCF)."""
 
@@ -119,7 +138,8 @@ class ContactConfig(Section):
     basis: str = "def2-svpd"
     total: str | None = None
     """Functional and dispersion correction, such as ``b3lyp-d3bj``, by which pairs cut from
-    liquids get a counterpoise-corrected total; about ten times the cost of first order."""
+    liquids and those at minima get a counterpoise-corrected total; about ten times the cost of
+    first order."""
     displacement: Annotated[float, Field(ge=0.0)] = 0.0
     """Å; pairs with a total get a second one with the molecules so much further apart along the
     line of their centres. The difference is the force between them, which decides the pressure
@@ -138,8 +158,10 @@ class ContactConfig(Section):
     repeating each up to 20 times, so that liquids with costly labels are not forgotten."""
     liquids: tuple[LiquidConfig, ...] = ()
     """Liquids from which further pairs are cut."""
+    minima: MinimumConfig | None = None
+    """Further pairs at minima of the model's energy: where it is wrong in its own favour."""
     model: str = "bytepol"
-    """Name or folder of the model that simulates them."""
+    """Name or folder of the model that simulates liquids and binds pairs."""
     reach: Positive = 1.1
     """Pairs of a liquid whose smallest distance, in sums of van der Waals radii, is below."""
     chunk_size: Annotated[int, Field(ge=1)] = 4

@@ -4,9 +4,10 @@ Published sets of dimers hold minima and what lies on straight lines through the
 of a molecule rarely meets anything. Here two molecules turn at random and approach until the
 closest pair of atoms reaches a chosen part of the sum of their van der Waals radii (Bondi),
 so that every part of a molecule meets every part of its neighbours; more are cut from liquids
-that a model simulates. Molecules are rigid conformers, whose orbitals are computed once.
-Electrostatics and exchange come from `qm.first_order`, totals of pairs from liquids, where
-asked for, from `qm.counterpoise`; what is not computed stays open (NaN).
+that a model simulates, or taken where a model binds two molecules most: what it gets wrong in
+its own favour. Molecules are rigid conformers, whose orbitals are computed once. Electrostatics
+and exchange come from `qm.first_order`, totals of pairs from liquids and minima, where asked for,
+from `qm.counterpoise`; what is not computed stays open (NaN).
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from openff_bytepol.exceptions import ClashError, ConvergenceError
 from openff_bytepol.qm.counterpoise import counterpoise
@@ -33,15 +33,18 @@ from openff_bytepol.training.labels.liquids import closeness, neighbours, simula
 from openff_bytepol.training.labels.provenance import provenance
 from openff_bytepol.training.labels.rigid import RigidMolecule, rigid_molecule
 from openff_bytepol.training.labels.schema import write_table
+from openff_bytepol.training.rigid_pairs import Molecule, bound_pairs, place
 from openff_bytepol.training.start import named_model
 from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS
 
 logger = logging.getLogger(__name__)
 
-_FAR = 30.0
-_STEP = 0.02
-"""Å; the approach starts at the one and goes on by the other."""
 Coordinates = NDArray[np.float64]
+
+_SHIFTS = (0.3, 0.6, 0.9)
+"""By which molecules that clash at a minimum are pulled apart, Å."""
+_DISTINCT = 0.3
+"""Minima that lie closer in energy count as one, kcal/mol."""
 
 
 class Contact(NamedTuple):
@@ -51,11 +54,14 @@ class Contact(NamedTuple):
     coordinates: tuple[Coordinates, Coordinates]
     """(n_atoms, 3) each, Å."""
     name: str
-    from_liquid: bool = False
+    has_total: bool = False
+    """Whether it gets a total, where a level is named for it."""
 
 
 Group: TypeAlias = tuple[Contact, ...]
 """Contacts of which none is of use without the others."""
+Choice: TypeAlias = Iterable[Group]
+"""Of which the first that can be labelled counts."""
 
 
 def make_contacts(
@@ -91,19 +97,24 @@ def make_contacts(
         return []
     folder = config.output_folder / "contacts"
 
-    def make(path: Path, groups: Callable[[], Iterable[Group]]) -> None:
-        rows = [row for group in groups() for row in _try_label(group, settings)]
+    def make(path: Path, choices: Callable[[], Iterable[Choice]]) -> None:
+        rows = [row for choice in choices() for row in _label_first(choice, settings)]
         write_table(rows, DIMERS, path, provenance("PySCF", _levels(settings)))
 
     numbered = list(enumerate(choose_pairs(settings)))
     random = split_into_chunks(numbered, settings.chunk_size, folder)
-    tasks: dict[Path, Callable[[], Iterable[Group]]] = {
+    tasks: dict[Path, Callable[[], Iterable[Choice]]] = {
         path: partial(_random_contacts, chunk, settings) for path, chunk in random.items()
     }
     for number, liquid in enumerate(settings.liquids):
         tasks[folder / f"liquid-{number:04d}.parquet"] = partial(
             _liquid_contacts, liquid, number, settings, config
         )
+    if settings.minima is not None:
+        for number, pair in enumerate(settings.minima.pairs):
+            tasks[folder / f"minimum-{number:04d}.parquet"] = partial(
+                _minima, pair, settings, config
+            )
     return make_files(
         tasks, make, description="contacts", overwrite=overwrite, worker=worker, n_workers=n_workers
     )
@@ -151,7 +162,7 @@ def label_contact(contact: Contact, settings: ContactConfig) -> dict[str, Any]:
             f"exchange of {energies.exchange:.1f} kcal/mol, more than largest_exchange "
             f"({settings.largest_exchange:g})"
         )
-    level = settings.total_level if contact.from_liquid else None
+    level = settings.total_level if contact.has_total else None
     smiles_a, smiles_b = (_rigid(smiles, settings).mapped_smiles for smiles in contact.smiles)
     return {
         "subset": CONTACTS,
@@ -173,6 +184,10 @@ def _levels(settings: ContactConfig) -> str:
     return settings.level.name if total is None else f"{settings.level.name}; total: {total.name}"
 
 
+def _label_first(choice: Choice, settings: ContactConfig) -> list[dict[str, Any]]:
+    return next((rows for group in choice if (rows := _try_label(group, settings))), [])
+
+
 def _try_label(group: Group, settings: ContactConfig) -> list[dict[str, Any]]:
     """Rows of all contacts of a group, or none."""
     rows = []
@@ -187,7 +202,7 @@ def _try_label(group: Group, settings: ContactConfig) -> list[dict[str, Any]]:
 
 def _random_contacts(
     numbered: Sequence[tuple[int, tuple[str, str]]], settings: ContactConfig
-) -> Iterator[Group]:
+) -> Iterator[Choice]:
     for number, pair in numbered:
         generator = np.random.default_rng([settings.seed, number])
         a, b = (_rigid(smiles, settings) for smiles in pair)
@@ -199,12 +214,12 @@ def _random_contacts(
             generator,
         )
         n_first = len(a.radii)
-        yield (Contact(pair, (coordinates[:n_first], coordinates[n_first:]), str(number)),)
+        yield [(Contact(pair, (coordinates[:n_first], coordinates[n_first:]), str(number)),)]
 
 
 def _liquid_contacts(
     liquid: LiquidConfig, number: int, settings: ContactConfig, config: TrainingConfig
-) -> Iterator[Group]:
+) -> Iterator[Choice]:
     """Neighbours of any kind, chosen by chance from every frame, displaced ones with them."""
     generator = np.random.default_rng([settings.seed, number])
     model = named_model(config, settings.model)
@@ -227,10 +242,40 @@ def _liquid_contacts(
                 chosen += 1
                 names = (liquid.molecules[kinds[i]], liquid.molecules[kinds[j]])
                 contact = Contact(names, (first, second), f"liquid {number}-{chosen}", True)
-                if settings.displacement and settings.total is not None:
-                    yield contact, displaced(contact, settings.displacement)
-                else:
-                    yield (contact,)
+                yield [_with_displaced(contact, settings)]
+
+
+def _minima(
+    names: tuple[str, str], settings: ContactConfig, config: TrainingConfig
+) -> Iterator[Choice]:
+    """The deepest minima of a pair, or as they are with the molecules pulled apart a little."""
+    wanted = settings.minima
+    if wanted is None:
+        return
+    rigid = [_rigid(smiles, settings) for smiles in names]
+    if sum(len(one.radii) for one in rigid) > settings.max_atoms:
+        return
+    model = named_model(config, settings.model)
+    a, b = (
+        Molecule(model.predict([one.mapped_smiles])[0], one.conformers[0], one.radii)
+        for one in rigid
+    )
+    (found,) = bound_pairs([(a, b)], n_starts=wanted.n_starts, seed=settings.seed)
+    energies: list[float] = []
+    for minimum in found:
+        if len(energies) < wanted.kept and (
+            not energies or minimum.energy > energies[-1] + _DISTINCT
+        ):
+            energies.append(minimum.energy)
+            contact = Contact(names, minimum.coordinates, f"minimum {len(energies)}", True)
+            apart = [contact, *(displaced(contact, shift) for shift in _SHIFTS)]
+            yield [_with_displaced(one, settings) for one in apart]
+
+
+def _with_displaced(contact: Contact, settings: ContactConfig) -> Group:
+    if settings.displacement and settings.total is not None:
+        return contact, displaced(contact, settings.displacement)
+    return (contact,)
 
 
 def displaced(contact: Contact, distance: float) -> Contact:
@@ -248,46 +293,6 @@ def displaced(contact: Contact, distance: float) -> Contact:
     moved = second + distance * line / np.linalg.norm(line)
     name = f"{contact.name} {distance:+g} Å"
     return contact._replace(coordinates=(first, moved), name=name)
-
-
-def place(
-    a: Coordinates,
-    b: Coordinates,
-    radius_sums: Coordinates,
-    closeness: float,
-    generator: np.random.Generator,
-) -> Coordinates:
-    """Both molecules turned at random, touching from a random side.
-
-    Parameters
-    ----------
-    a, b
-        (n_a, 3) and (n_b, 3), Å.
-    radius_sums
-        Of each pair of atoms, (n_a, n_b), Å.
-    closeness
-        The smallest distance as a part of its radius sum.
-    generator
-        Source of chance.
-
-    Returns
-    -------
-    ndarray
-        (n_a + n_b, 3), Å.
-    """
-    turned = [
-        (x - x.mean(0)) @ Rotation.random(random_state=generator).as_matrix().T for x in (a, b)
-    ]
-    direction = generator.normal(size=3)
-    direction /= np.linalg.norm(direction)
-    shift = _FAR
-    while shift > 0:
-        moved = turned[1] + shift * direction
-        distances = np.linalg.norm(turned[0][:, None] - moved[None], axis=-1)
-        if (distances / radius_sums).min() <= closeness:
-            break
-        shift -= _STEP
-    return np.concatenate([turned[0], turned[1] + shift * direction])
 
 
 def _rigid(smiles: str, settings: ContactConfig) -> RigidMolecule:

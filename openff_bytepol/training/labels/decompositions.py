@@ -24,10 +24,10 @@ from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.labels import aimnet2, geometries, psi4
 from openff_bytepol.training.labels.chunks import make_files
 from openff_bytepol.training.labels.config import DecompositionConfig
-from openff_bytepol.training.labels.contacts import place
 from openff_bytepol.training.labels.ions import approach
 from openff_bytepol.training.labels.provenance import provenance
 from openff_bytepol.training.labels.schema import write_table
+from openff_bytepol.training.rigid_pairs import place
 from openff_bytepol.training.targets.dimers import DIMERS
 
 logger = logging.getLogger(__name__)

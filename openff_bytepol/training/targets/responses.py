@@ -11,6 +11,8 @@ References are of two levels. Where quantum chemistry gave a tensor, it counts a
 the many other molecules a_ref is the sum of DFT-D4's atomic polarizabilities, which add up to
 that of the molecule, times one factor that removes their mean deviation from the first level:
 the cheap level teaches differences between molecules, the good one the value.
+
+With ``wall_energy``, `wall_penalty` is added: here are molecules of every kind.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from openff_bytepol.training.config import TargetConfig
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.base import robust, shuffled
+from openff_bytepol.training.targets.walls import wall_penalty
 
 Rows = Mapping[Split, Sequence[dict[str, Any]]]
 
@@ -116,7 +119,10 @@ class ResponseTarget:
 
     def losses(self, model: Model, batch: ResponseBatch) -> dict[str, Tensor]:
         parameters = model.network.without_terms(batch.graph)
-        return response_losses(*predict_responses(parameters, batch), batch, self._config)
+        losses = response_losses(*predict_responses(parameters, batch), batch, self._config)
+        if self._config.wall_energy:
+            losses["walls"] = wall_penalty(parameters, self._config.wall_energy)
+        return losses
 
     def describe(self, batch: ResponseBatch) -> str:
         return ", ".join(batch.smiles)

@@ -20,8 +20,8 @@ from openff_bytepol.potentials import (
 from openff_bytepol.training.config import LabelConfig, TargetConfig, TrainingConfig
 from openff_bytepol.training.labels.anchor_fit import FreeParameters
 from openff_bytepol.training.labels.config import AnchorConfig
-from openff_bytepol.training.labels.contacts import place
 from openff_bytepol.training.molecules import MoleculeLibrary
+from openff_bytepol.training.rigid_pairs import place
 from openff_bytepol.training.targets.dimers import CONTACTS
 from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ
 

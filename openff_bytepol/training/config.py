@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from openff_bytepol.exceptions import DataError
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.labels.config import (
     AnchorConfig,
     CheckConfig,
@@ -24,7 +25,32 @@ from openff_bytepol.training.labels.config import (
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=0)]
 TargetName = Literal[
-    "priors", "dimers", "contacts", "clusters", "monomers", "responses", "potentials", "anchors"
+    "priors",
+    "dimers",
+    "contacts",
+    "clusters",
+    "monomers",
+    "responses",
+    "potentials",
+    "anchors",
+    "start",
+]
+ParameterName = Literal[
+    "charges",
+    "polarizabilities",
+    "dampings",
+    "c6",
+    "radii",
+    "epsilons",
+    "lambdas",
+    "ct_epsilons",
+    "ct_lambdas",
+    "bond_k",
+    "bond_r0",
+    "angle_k",
+    "angle_theta0",
+    "proper_k",
+    "improper_k",
 ]
 DATA_VARIABLE = "BYTEPOL_REFERENCE_DATA"
 
@@ -73,6 +99,11 @@ class LabelConfig(_Section):
     contacts: ContactConfig | None = None
     clusters: ClusterConfig | None = None
     anchors: AnchorConfig | None = None
+
+    @property
+    def times_shown(self) -> dict[str, int]:
+        """``emphasis`` by canonical SMILES."""
+        return {canonical_smiles(smiles): n for smiles, n in self.emphasis.items()}
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -211,6 +242,10 @@ class TargetConfig(_Section):
     anchor_log_scale: Positive = 0.1
     """Of the logarithms of all other parameters; a tenth of it for ``lambdas`` and
     ``ct_lambdas``."""
+    start_parameters: Annotated[tuple[ParameterName, ...], Field(min_length=1)] = get_args(
+        ParameterName
+    )
+    """Parameters that the target ``start`` keeps near those of the start."""
     n_geometries: Annotated[int, Field(ge=2)] = 16
     """Geometries of one molecule in a batch."""
 
@@ -244,6 +279,9 @@ class TrainingConfig(_Section):
     """Fields of `openff_bytepol.nn.config.ModelConfig` that differ from its defaults."""
     start: str | None = None
     """Model to start from: a name or a folder; its configuration then counts."""
+    start_pools: dict[str, PoolConfig] = {}
+    """Files of SMILES, relative to the reference data: molecules whose parameters the target
+    ``start`` keeps. Default: those of ``labels.pools`` and ``labels.extra``."""
     start_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Share of the start's weights in those that the run ends with: x·start + (1 - x)·trained,
     member by member. Keeps more of what the start knew (WiSE-FT, arXiv 2109.01903)."""

@@ -24,6 +24,7 @@ from openff_bytepol.training.labels.schema import MOLECULES, read_table
 from openff_bytepol.training.level_factors import corrected
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.splits import Rows, pair_key, scaffold_key, split_rows
+from openff_bytepol.training.start import start_molecules
 from openff_bytepol.training.targets.anchors import ANCHORS, AnchorTarget
 from openff_bytepol.training.targets.base import Target
 from openff_bytepol.training.targets.clusters import ClusterTarget
@@ -32,6 +33,7 @@ from openff_bytepol.training.targets.monomers import MonomerTarget
 from openff_bytepol.training.targets.potentials import PotentialTarget
 from openff_bytepol.training.targets.priors import PriorTarget
 from openff_bytepol.training.targets.responses import ResponseTarget
+from openff_bytepol.training.targets.start import StartTarget
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +178,7 @@ def _by_scaffold(
     """Split, with rows for training repeated as ``labels.emphasis`` says."""
     fraction = config.split.scaffold_fraction
     result = split_rows(rows, lambda row: {scaffold_key(name(row))}, fraction, config.split)
-    often = {canonical_smiles(smiles): n for smiles, n in config.labels.emphasis.items()}
+    often = config.labels.times_shown
     result["train"] = [row for row in result["train"] for _ in range(often.get(name(row), 1))]
     return result
 
@@ -247,7 +249,7 @@ def make_targets(config: TrainingConfig, model: Model) -> dict[str, Target]:
         if responses is not None:
             library.add(row["mapped_smiles"] for rows in responses.values() for row in rows)
             targets["responses"] = ResponseTarget(responses, molecules, library, config.targets)
-    targets |= _separate_targets(config, used, library)
+    targets |= _separate_targets(config, used, library, model)
     if library.refused:
         reasons = Counter(reason.split(":")[-1][:80] for reason in library.refused.values())
         logger.warning("%d molecules refused: %s", len(library.refused), reasons.most_common(5))
@@ -262,7 +264,7 @@ def make_targets(config: TrainingConfig, model: Model) -> dict[str, Target]:
 
 
 def _separate_targets(
-    config: TrainingConfig, used: Collection[str], library: MoleculeLibrary
+    config: TrainingConfig, used: Collection[str], library: MoleculeLibrary, model: Model
 ) -> dict[str, Target]:
     """Targets whose data no other target needs."""
     targets: dict[str, Target] = {}
@@ -278,4 +280,8 @@ def _separate_targets(
         anchors = load_anchors(config)
         library.add(row["mapped_smiles"] for row in anchors)
         targets["anchors"] = AnchorTarget(anchors, library, config.targets)
+    if "start" in used:
+        kept = start_molecules(config)
+        library.add(kept)
+        targets["start"] = StartTarget(kept, model, library, config.targets)
     return targets

@@ -6,13 +6,17 @@ import copy
 
 import torch
 from pydantic import ValidationError
+from rdkit import Chem
 
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.models import load_model
 from openff_bytepol.models.registry import find_model
 from openff_bytepol.nn.config import ModelConfig
 from openff_bytepol.nn.model import Model
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.config import TrainingConfig
+from openff_bytepol.training.labels.entries import start_entries
+from openff_bytepol.training.labels.geometries import hydrogenated
 
 PERTURBATION = 0.02
 """Relative noise on the weights of members that start as copies of one another."""
@@ -79,6 +83,35 @@ def average_with_start(model: Model, config: TrainingConfig) -> None:
     with torch.no_grad():
         for name, weight in model.network.named_parameters():
             weight.lerp_(start[name].to(weight), config.start_share)
+
+
+def start_molecules(config: TrainingConfig) -> list[str]:
+    """Mapped SMILES of the molecules for which the start's parameters are a target.
+
+    Those of ``start_pools``, or of ``labels.pools`` and ``labels.extra``, as often as
+    ``labels.emphasis`` says.
+
+    Raises
+    ------
+    DataError
+        If the run has no ``start``, or there are no molecules.
+    """
+    if config.start is None:
+        raise DataError(
+            f"{config.name}: the target start keeps what a model knows: name it in `start`"
+        )
+    entries = start_entries(config)
+    if not entries:
+        raise DataError(
+            f"{config.name}: the target start has no molecules: name some in `start_pools` or "
+            "`labels.pools`"
+        )
+    often = config.labels.times_shown
+    return [
+        Chem.MolToSmiles(hydrogenated(entry.smiles))
+        for entry in entries
+        for _ in range(often.get(canonical_smiles(entry.smiles), 1))
+    ]
 
 
 def _untrained(config: TrainingConfig) -> Model:

@@ -32,10 +32,11 @@ from openff_bytepol.training.targets.base import Target
 LinAlgError: type[RuntimeError] = torch.linalg.LinAlgError  # type: ignore[attr-defined]
 DEFAULT_BATCH = {
     "priors": 32, "dimers": 64, "contacts": 256, "monomers": 12, "responses": 16, "potentials": 12,
-    "anchors": 32, "clusters": 32,
+    "anchors": 32, "clusters": 32, "start": 32,
 }  # fmt: skip
 SEED_ORDER = (
     "dimers", "monomers", "priors", "responses", "potentials", "contacts", "anchors", "clusters",
+    "start",
 )  # fmt: skip
 """A new target goes to the end: a place decides which batches a seed gives."""
 WARM_UP = 100

@@ -25,6 +25,7 @@ def config(tmp_path: Path) -> Path:
     path = folder / "fine-tune.yaml"
     values = yaml.safe_load(path.read_text())
     values["stages"][0] |= {"epochs": 1, "steps_per_epoch": 2}
+    values["start_pools"]["others"]["path"] = "molecules.csv"
     values["split"] |= {"pair_fraction": 0.0, "scaffold_fraction": 0.0}
     path.write_text(yaml.safe_dump(values))
     rows = [molecule_row("O", WATER, WATER_XYZ), molecule_row("C", METHANE, METHANE_XYZ, 1)]

@@ -12,7 +12,6 @@ import torch
 from rdkit import Chem
 
 from openff_bytepol.exceptions import DataError, OutputExistsError
-from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.config import LabelConfig, TrainingConfig, load_config
 from openff_bytepol.training.labels import aimnet2, geometries, priors
 from openff_bytepol.training.labels.anchors import make_anchors
@@ -21,14 +20,12 @@ from openff_bytepol.training.labels.chunks import make_files, split_into_chunks
 from openff_bytepol.training.labels.clusters import make_clusters
 from openff_bytepol.training.labels.contacts import make_contacts
 from openff_bytepol.training.labels.decompositions import make_decompositions
-from openff_bytepol.training.labels.dimers import import_dimers
+from openff_bytepol.training.labels.entries import named_entries, pool_entries
 from openff_bytepol.training.labels.ions import make_ion_curves
-from openff_bytepol.training.labels.pool import PoolEntry, choose_molecules, supported
+from openff_bytepol.training.labels.pool import PoolEntry
 from openff_bytepol.training.labels.provenance import provenance
 from openff_bytepol.training.labels.responses import make_responses
-from openff_bytepol.training.labels.schema import MOLECULES, read_table, write_table
-from openff_bytepol.training.references import torsion_scan_smiles
-from openff_bytepol.training.targets.dimers import DIMERS
+from openff_bytepol.training.labels.schema import MOLECULES, write_table
 
 logger = logging.getLogger(__name__)
 
@@ -132,38 +129,6 @@ KINDS: Final[dict[str, Callable[..., list[Path]]]] = {
     "checks": make_checks,
 }
 """What can be labelled, by name; anchors are fitted to what comes before them."""
-
-
-def named_entries(config: TrainingConfig) -> list[PoolEntry]:
-    """Molecules named in the configuration, and those of the dimers."""
-    monomers = {
-        canonical_smiles(row[key])
-        for path in import_dimers(config)
-        for row in read_table(path, DIMERS)
-        for key in ("smiles_a", "smiles_b")
-    }
-    entries = {c: "dimers" for s in sorted(monomers) if (c := supported(s, 10_000))}
-    entries |= {c: "extra" for s in config.labels.extra if (c := supported(s, 10_000))}
-    benchmark = _benchmark_smiles(config)
-    return [PoolEntry(s, source) for s, source in entries.items() if s not in benchmark]
-
-
-def _benchmark_smiles(config: TrainingConfig) -> frozenset[str]:
-    found = torsion_scan_smiles(config.data_path(config.evaluation.torsions))
-    return frozenset(c for s in found if (c := supported(canonical_smiles(s), 10_000)))
-
-
-def pool_entries(config: TrainingConfig) -> list[PoolEntry]:
-    """Molecules picked from pools; torsion benchmark molecules are left out."""
-    labels = config.labels
-    return choose_molecules(
-        {name: (config.data_path(pool.path), pool.count) for name, pool in labels.pools.items()},
-        labels.extra,
-        n_ions=labels.n_ions,
-        max_heavy_atoms=labels.max_heavy_atoms,
-        exclude=_benchmark_smiles(config),
-        seed=labels.seed,
-    )
 
 
 def _try_label(entry: PoolEntry, config: LabelConfig) -> dict[str, Any] | None:

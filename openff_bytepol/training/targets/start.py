@@ -1,0 +1,121 @@
+"""What the start of a run says about molecules that need no labels.
+
+New data say nothing about most molecules, and a network that learns them forgets what it knew of
+these. So its own first parameters are a target (Li and Hoiem, "Learning without Forgetting",
+https://arxiv.org/abs/1606.09282): with x each of the parameters that ``start_parameters`` names,
+x' that of the same member before the run, the loss is the sum over x of
+
+    < h((x - x')/s_x) >  for charges, bond lengths, angles and torsion amplitudes,
+    < h(ln(x/x')/s_x) >  for all others,
+
+h the pseudo-Huber function, means over atoms or terms. Atoms have the scales of anchors, bonded
+terms those of priors.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from openff_bytepol.graph import MolecularGraph
+from openff_bytepol.nn.model import Model
+from openff_bytepol.parameters import ATOM_PARAMETERS, ParameterSet
+from openff_bytepol.training.config import TargetConfig
+from openff_bytepol.training.molecules import MoleculeLibrary
+from openff_bytepol.training.splits import Split
+from openff_bytepol.training.targets.anchors import anchor_losses
+from openff_bytepol.training.targets.base import robust, shuffled
+
+
+@dataclass(frozen=True)
+class StartBatch:
+    """Molecules without any reference but the start's parameters."""
+
+    graph: MolecularGraph
+    smiles: tuple[str, ...]
+
+
+class StartTarget:
+    """Molecules whose parameters shall stay as they were, all for training.
+
+    Parameters
+    ----------
+    smiles
+        Mapped SMILES; those that the library lacks are left out.
+    start
+        Model before the run; a copy is kept. The one that is trained has as many members.
+    library
+        Molecules of the run.
+    config
+        Scales, and which parameters shall stay.
+    """
+
+    name = "start"
+
+    def __init__(
+        self, smiles: Iterable[str], start: Model, library: MoleculeLibrary, config: TargetConfig
+    ) -> None:
+        self._start = copy.deepcopy(start).eval().requires_grad_(False)
+        self._library = library
+        self._config = config
+        self._smiles = [one for one in smiles if one in library]
+
+    def size(self, split: Split) -> int:
+        return len(self._smiles) if split == "train" else 0
+
+    def order(self, split: Split, seed: int) -> list[int]:
+        return shuffled(self.size(split), seed)
+
+    def collate(self, split: Split, items: list[int], seed: int) -> StartBatch:  # noqa: ARG002
+        smiles = tuple(self._smiles[i] for i in items)
+        return StartBatch(self._library.batch([self._library.index(one) for one in smiles]), smiles)
+
+    def losses(self, model: Model, batch: StartBatch) -> dict[str, Tensor]:
+        names = self._config.start_parameters
+        before, now = (
+            one.network.without_terms(batch.graph)
+            if set(names) <= ATOM_PARAMETERS.keys()
+            else one.network(batch.graph)
+            for one in (self._start.to(batch.graph.device), model)
+        )
+        return start_losses(now, before, self._config)
+
+    def describe(self, batch: StartBatch) -> str:
+        return ", ".join(batch.smiles)
+
+
+def start_losses(
+    parameters: ParameterSet, start: ParameterSet, config: TargetConfig
+) -> dict[str, Tensor]:
+    """Loss of each of ``config.start_parameters``, (n_members,).
+
+    Parameters
+    ----------
+    parameters
+        Predicted, with an ensemble axis.
+    start
+        Of the same molecules before the run, with the same axis.
+    config
+        Scales and names.
+    """
+    names: Sequence[str] = config.start_parameters
+    atoms = {name: getattr(start, name) for name in names if name in ATOM_PARAMETERS}
+    losses = anchor_losses(parameters, atoms, config)
+    scales = {
+        "bond_k": config.log_force_constant_scale,
+        "bond_r0": config.bond_length_scale,
+        "angle_k": config.log_force_constant_scale,
+        "angle_theta0": config.angle_scale,
+        "proper_k": config.proper_scale,
+        "improper_k": config.proper_scale,
+    }
+    for name in (name for name in names if name not in atoms):
+        value, target = getattr(parameters, name), getattr(start, name)
+        if name in ("bond_k", "angle_k"):
+            value, target = value.clamp(min=1e-6).log(), target.clamp(min=1e-6).log()
+        error = robust((value - target) / scales[name]).flatten(1)
+        losses[name] = error.sum(-1) / max(1, error.shape[-1])
+    return losses

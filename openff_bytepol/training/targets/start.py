@@ -74,14 +74,14 @@ class StartTarget:
         return StartBatch(self._library.batch([self._library.index(one) for one in smiles]), smiles)
 
     def losses(self, model: Model, batch: StartBatch) -> dict[str, Tensor]:
-        names = self._config.start_parameters
-        before, now = (
-            one.network.without_terms(batch.graph)
-            if set(names) <= ATOM_PARAMETERS.keys()
-            else one.network(batch.graph)
-            for one in (self._start.to(batch.graph.device), model)
-        )
-        return start_losses(now, before, self._config)
+        start = self._start.to(batch.graph.device)
+        return start_losses(self._predict(model, batch), self._predict(start, batch), self._config)
+
+    def _predict(self, model: Model, batch: StartBatch) -> ParameterSet:
+        if set(self._config.start_parameters) <= ATOM_PARAMETERS.keys():
+            return model.network.without_terms(batch.graph)
+        parameters: ParameterSet = model.network(batch.graph)
+        return parameters
 
     def describe(self, batch: StartBatch) -> str:
         return ", ".join(batch.smiles)

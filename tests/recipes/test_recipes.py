@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from openff_bytepol.training.labels.provenance import read_provenance
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -36,6 +39,14 @@ def bytepol(folder: Path, *arguments: object) -> str:
 
 def bytepol_al(folder: Path, *arguments: object) -> str:
     return run(folder, Path(sys.executable).parent / "bytepol-al", *arguments)
+
+
+def test_data_of_recipes_name_no_folder_of_one_machine():
+    files = sorted(RECIPES.glob("*/*.parquet"))
+    assert len(files) >= 3
+    for path in files:
+        for name, value in read_provenance(path).items():
+            assert not re.search(r"(^|[\s'])/\w", value), (path.name, name)
 
 
 def test_parameterize(recipe):

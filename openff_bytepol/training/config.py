@@ -315,6 +315,10 @@ class TrainingConfig(_Section):
         root = os.environ.get(DATA_VARIABLE)
         return (Path(root) if root else self._folder / self.reference_data) / path
 
+    def pool_files(self, pools: Mapping[str, PoolConfig]) -> dict[str, tuple[Path, int]]:
+        """File of each pool, and how many molecules to take from it."""
+        return {name: (self.data_path(pool.path), pool.count) for name, pool in pools.items()}
+
     def beside(self, path: str) -> Path:
         """A path relative to the configuration file."""
         return self._folder / path

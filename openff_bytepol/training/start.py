@@ -13,7 +13,6 @@ from openff_bytepol.models import load_model
 from openff_bytepol.models.registry import find_model
 from openff_bytepol.nn.config import ModelConfig
 from openff_bytepol.nn.model import Model
-from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.labels.entries import start_entries
 from openff_bytepol.training.labels.geometries import hydrogenated
@@ -110,7 +109,7 @@ def start_molecules(config: TrainingConfig) -> list[str]:
     return [
         Chem.MolToSmiles(hydrogenated(entry.smiles))
         for entry in entries
-        for _ in range(often.get(canonical_smiles(entry.smiles), 1))
+        for _ in range(often.get(entry.smiles, 1))
     ]
 
 

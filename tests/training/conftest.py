@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,11 @@ WATER_XYZ = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
 METHANE_XYZ = 0.63 * np.array(
     [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [-1.0, -1.0, 1.0], [-1.0, 1.0, -1.0], [1.0, -1.0, -1.0]]
 )
+
+
+def huber(x: float) -> float:
+    """Pseudo-Huber function."""
+    return math.sqrt(1.0 + x * x) - 1.0
 
 
 def dimer_row(distance: float, name: str = "d") -> dict:

@@ -17,7 +17,7 @@ from openff_bytepol.training.targets.responses import (
     level_factor,
     response_losses,
 )
-from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ, molecule_row
+from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ, huber, molecule_row
 
 CONFIG = TargetConfig(
     log_molecular_polarizability_scale=0.03, dipole_scale=0.05, dipole_relative_scale=0.1
@@ -69,9 +69,6 @@ def test_loss_against_hand_values(target: ResponseTarget) -> None:
     tensors = torch.stack([1.5 * torch.diag(torch.tensor([1.1, 1.1, 1.1])), 2.0 * torch.eye(3)])
     dipoles = torch.tensor([[0.1, 0.5, 0.0], [7.0, 7.0, 7.0]])
     losses = response_losses(tensors[None], dipoles[None], batch, CONFIG)
-
-    def huber(x: float) -> float:
-        return math.sqrt(1.0 + x * x) - 1.0
 
     assert losses["trace"].item() == pytest.approx(0.5 * huber(math.log(1.1) / 0.03), rel=1e-5)
     anisotropy = 1.5 * math.hypot(0.2, 0.2) / (3.0 * 0.03 * 1.5)

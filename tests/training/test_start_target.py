@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import log, sqrt
+from math import log
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
-from rdkit import Chem
 
 from openff_bytepol.exceptions import DataError
 from openff_bytepol.models import load_model, save_model
 from openff_bytepol.nn.model import Model
 from openff_bytepol.parameters import ATOM_PARAMETERS, TERM_PARAMETERS
+from openff_bytepol.smiles import canonical_smiles
 from openff_bytepol.training import train
 from openff_bytepol.training.config import TargetConfig, load_config
 from openff_bytepol.training.data import make_targets
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.start import initial_model, start_molecules
 from openff_bytepol.training.targets.start import StartTarget, start_losses
-from tests.training.conftest import METHANE, WATER
+from tests.training.conftest import METHANE, WATER, huber
 from tests.training.test_start import started
 
 SCALES = TargetConfig(anchor_charge_scale=0.01, anchor_log_scale=0.1, bond_length_scale=0.02)
-
-
-def huber(x: float) -> float:
-    return sqrt(1.0 + x * x) - 1.0
 
 
 def test_loss_against_hand_values() -> None:
@@ -121,13 +117,7 @@ def test_molecules_come_from_its_pools_or_those_of_the_labels(toy_config: Path) 
 
     def found(**fields: object) -> list[str]:
         config = started(toy_config, start="base", model={}, **fields)
-        return sorted(Chem.CanonSmiles(Chem.MolToSmiles(plain(s))) for s in start_molecules(config))
-
-    def plain(mapped: str) -> Chem.Mol:
-        mol = Chem.RemoveHs(Chem.MolFromSmiles(mapped))
-        for atom in mol.GetAtoms():
-            atom.SetAtomMapNum(0)
-        return mol
+        return sorted(canonical_smiles(mapped) for mapped in start_molecules(config))
 
     labels = yaml.safe_load(toy_config.read_text()).get("labels", {})
     assert found(labels=labels | {"extra": ["N"], "emphasis": {"N": 3}}) == ["N"] * 3

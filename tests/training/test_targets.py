@@ -30,13 +30,17 @@ from openff_bytepol.training.targets.dimers import (
 from openff_bytepol.training.targets.monomers import MonomerTarget, dipole_loss, monomer_losses
 from openff_bytepol.training.targets.priors import PriorTarget, prior_losses
 from openff_bytepol.training.targets.walls import wall_penalty
-from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ, dimer_row, molecule_row
+from tests.training.conftest import (
+    METHANE,
+    METHANE_XYZ,
+    WATER,
+    WATER_XYZ,
+    dimer_row,
+    huber,
+    molecule_row,
+)
 
 CONFIG = TargetConfig()
-
-
-def huber(x: float) -> float:
-    return math.sqrt(1.0 + x * x) - 1.0
 
 
 @pytest.fixture(scope="module")

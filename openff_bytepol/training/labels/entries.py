@@ -54,7 +54,7 @@ def _picked(
     exclude: frozenset[str],
 ) -> list[PoolEntry]:
     return choose_molecules(
-        {name: (config.data_path(pool.path), pool.count) for name, pool in pools.items()},
+        config.pool_files(pools),
         extra,
         n_ions=n_ions,
         max_heavy_atoms=config.labels.max_heavy_atoms,

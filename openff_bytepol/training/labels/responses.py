@@ -76,7 +76,7 @@ def choose(config: TrainingConfig, settings: ResponseConfig) -> list[PoolEntry]:
     Those of Dip146 and Pol130 are left out, except ``settings.benchmark``.
     """
     entries = choose_molecules(
-        {name: (config.data_path(pool.path), pool.count) for name, pool in settings.pools.items()},
+        config.pool_files(settings.pools),
         (*settings.extra, *settings.benchmark),
         n_ions=settings.n_ions,
         max_heavy_atoms=settings.max_heavy_atoms,

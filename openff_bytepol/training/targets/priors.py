@@ -98,22 +98,45 @@ def prior_losses(
         "charges": (config.charge_scale, False),
         "c6": (config.log_c6_scale, True),
         "polarizabilities": (config.log_polarizability_scale, True),
+        **bonded_scales(config),
+    }
+    losses = {}
+    for name, target in reference.items():
+        known = ~target.isnan()
+        losses[name] = mean_loss(getattr(parameters, name)[:, known], target[known], *scales[name])
+    return losses
+
+
+def bonded_scales(config: TargetConfig) -> dict[str, tuple[float, bool]]:
+    """Scale of each parameter of bonded terms, and whether it is that of its logarithm."""
+    return {
         "bond_k": (config.log_force_constant_scale, True),
         "bond_r0": (config.bond_length_scale, False),
         "angle_k": (config.log_force_constant_scale, True),
         "angle_theta0": (config.angle_scale, False),
         "proper_k": (config.proper_scale, False),
+        "improper_k": (config.proper_scale, False),
     }
-    losses = {}
-    for name, (scale, logarithmic) in scales.items():
-        value, target = getattr(parameters, name), reference[name]
-        known = ~target.isnan()
-        value, target = value[:, known], target[known]
-        if logarithmic:
-            value, target = value.clamp(min=1e-6).log(), target.log()
-        error = robust((value - target) / scale)
-        losses[name] = error.sum(-1) / max(1, error.shape[-1])
-    return losses
+
+
+def mean_loss(value: Tensor, target: Tensor, scale: float, logarithmic: bool) -> Tensor:
+    """Mean pseudo-Huber of the deviations of a parameter, (n_members,); 0 if there are none.
+
+    Parameters
+    ----------
+    value
+        (n_members, n, …).
+    target
+        (n, …), or with the members' axis, too.
+    scale
+        Of deviations, or of those of logarithms.
+    logarithmic
+        Whether logarithms are compared.
+    """
+    if logarithmic:
+        value, target = value.clamp(min=1e-6).log(), target.clamp(min=1e-6).log()
+    error = robust((value - target) / scale).flatten(1)
+    return error.sum(-1) / max(1, error.shape[-1])
 
 
 def _align(row: dict[str, Any], library: MoleculeLibrary) -> dict[str, Tensor]:

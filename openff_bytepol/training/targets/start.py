@@ -27,7 +27,8 @@ from openff_bytepol.training.config import TargetConfig
 from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.splits import Split
 from openff_bytepol.training.targets.anchors import anchor_losses
-from openff_bytepol.training.targets.base import robust, shuffled
+from openff_bytepol.training.targets.base import shuffled
+from openff_bytepol.training.targets.priors import bonded_scales, mean_loss
 
 
 @dataclass(frozen=True)
@@ -103,19 +104,9 @@ def start_losses(
     """
     names: Sequence[str] = config.start_parameters
     atoms = {name: getattr(start, name) for name in names if name in ATOM_PARAMETERS}
-    losses = anchor_losses(parameters, atoms, config)
-    scales = {
-        "bond_k": config.log_force_constant_scale,
-        "bond_r0": config.bond_length_scale,
-        "angle_k": config.log_force_constant_scale,
-        "angle_theta0": config.angle_scale,
-        "proper_k": config.proper_scale,
-        "improper_k": config.proper_scale,
+    of_terms = {
+        name: mean_loss(getattr(parameters, name), getattr(start, name), *scale)
+        for name, scale in bonded_scales(config).items()
+        if name in names
     }
-    for name in (name for name in names if name not in atoms):
-        value, target = getattr(parameters, name), getattr(start, name)
-        if name in ("bond_k", "angle_k"):
-            value, target = value.clamp(min=1e-6).log(), target.clamp(min=1e-6).log()
-        error = robust((value - target) / scales[name]).flatten(1)
-        losses[name] = error.sum(-1) / max(1, error.shape[-1])
-    return losses
+    return anchor_losses(parameters, atoms, config) | of_terms

@@ -1,9 +1,9 @@
-"""Pairs of rigid molecules: placed by chance, and where a model binds them most."""
+"""Pairs of rigid molecules: placed by chance, and minima of their interaction."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from openff_bytepol.parameters import ParameterSet
 from openff_bytepol.potentials import Pairs, interaction_components
 
 FloatArray = NDArray[np.float64]
+Surface: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""From coordinates of all atoms of some pairs, one after another, (n_atoms, 3), Å, to interaction
+energies, (n_pairs,), kcal/mol, and the gradient of their sum, (n_atoms, 3), kcal/mol/Å."""
 
 _FAR: Final = 30.0
 _APPROACH: Final = 0.02
@@ -38,7 +41,7 @@ class Molecule(NamedTuple):
 
 
 class BoundPair(NamedTuple):
-    """Two molecules at a minimum of a model's interaction energy."""
+    """Two molecules at a minimum of their interaction energy."""
 
     coordinates: tuple[FloatArray, FloatArray]
     """(n_atoms, 3) each, Å."""
@@ -91,9 +94,6 @@ def bound_pairs(
 ) -> list[list[BoundPair]]:
     """Minima of the interaction energies of pairs of rigid molecules, from random contacts.
 
-    Steepest descent with momentum (Adam) in the second molecule's place and orientation: near a
-    minimum within some 0.1 kcal/mol, and into whatever holes there are in the walls between them.
-
     Parameters
     ----------
     pairs
@@ -118,29 +118,43 @@ def bound_pairs(
     minima: list[BoundPair] = []
     for start in range(0, len(starts), _TOGETHER):
         part = slice(start, start + _TOGETHER)
-        minima += _descend(starts[part], placed[part])
+        split = [
+            (xyz[: len(a.coordinates)], xyz[len(a.coordinates) :])
+            for (a, _), xyz in zip(starts[part], placed[part], strict=True)
+        ]
+        minima += descend(split, _model_surface(starts[part]))
     return [
         sorted(minima[i : i + n_starts], key=lambda minimum: minimum.energy)
         for i in range(0, len(minima), n_starts)
     ]
 
 
-def _descend(
-    pairs: Sequence[tuple[Molecule, Molecule]], placed: Sequence[FloatArray]
-) -> list[BoundPair]:
-    parameters = ParameterSet.concatenate([one.parameters for pair in pairs for one in pair])
-    sizes = [len(xyz) for xyz in placed]
+def descend(placed: Sequence[tuple[FloatArray, FloatArray]], surface: Surface) -> list[BoundPair]:
+    """Minima of the interaction energies of pairs of rigid molecules, down from where they are.
+
+    Steepest descent with momentum (Adam) in the second molecule's place and orientation: near a
+    minimum within some 0.1 kcal/mol, and into whatever holes there are in the walls between them.
+
+    Parameters
+    ----------
+    placed
+        Coordinates of the two molecules of each pair, (n_atoms, 3) each, Å.
+    surface
+        Of these pairs, in their order.
+
+    Returns
+    -------
+    list of BoundPair
+        One of each.
+    """
+    pairs = [np.concatenate(pair) for pair in placed]
+    sizes = [len(xyz) for xyz in pairs]
     dimers = torch.repeat_interleave(torch.arange(len(pairs)), torch.tensor(sizes))
     second = torch.cat(
-        [torch.arange(n) >= len(a.coordinates) for n, (a, _) in zip(sizes, pairs, strict=True)]
+        [torch.arange(n) >= len(first) for n, (first, _) in zip(sizes, placed, strict=True)]
     )[:, None]
-    start = torch.from_numpy(np.concatenate(placed))
-    fixed = Pairs.from_parameters(parameters, dimers)
-    centres = torch.tensor(
-        np.stack(
-            [xyz[len(a.coordinates) :].mean(0) for xyz, (a, _) in zip(placed, pairs, strict=True)]
-        )
-    )
+    start = torch.from_numpy(np.concatenate(pairs))
+    centres = torch.tensor(np.stack([other.mean(0) for _, other in placed]))
     shifts = torch.zeros(len(pairs), 3, dtype=start.dtype, requires_grad=True)
     turns = torch.zeros(len(pairs), 3, dtype=start.dtype, requires_grad=True)
 
@@ -153,18 +167,34 @@ def _descend(
     optimizer = torch.optim.Adam(moving)
     for rate in _RATES:
         optimizer.param_groups[0]["lr"] = rate
-        energy = interaction_components(parameters, moved(), pairs=fixed).total.sum()
-        for coordinate, gradient in zip(moving, torch.autograd.grad(energy, moving), strict=True):
+        coordinates = moved()
+        _, slope = surface(coordinates.detach())
+        for coordinate, gradient in zip(
+            moving, torch.autograd.grad(coordinates, moving, slope), strict=True
+        ):
             coordinate.grad = gradient.nan_to_num(0.0).clamp(-_STEEPEST, _STEEPEST)
         optimizer.step()
-    with torch.no_grad():
-        final = moved()
-        energies = interaction_components(parameters, final, pairs=fixed).total
-    split = torch.split(final, sizes)
+    final = moved().detach()
+    energies, _ = surface(final)
     return [
-        BoundPair((xyz[: len(a.coordinates)].numpy(), xyz[len(a.coordinates) :].numpy()), float(e))
-        for xyz, (a, _), e in zip(split, pairs, energies, strict=True)
+        BoundPair((xyz[: len(first)].numpy(), xyz[len(first) :].numpy()), float(energy))
+        for xyz, (first, _), energy in zip(torch.split(final, sizes), placed, energies, strict=True)
     ]
+
+
+def _model_surface(pairs: Sequence[tuple[Molecule, Molecule]]) -> Surface:
+    parameters = ParameterSet.concatenate([one.parameters for pair in pairs for one in pair])
+    sizes = [len(a.coordinates) + len(b.coordinates) for a, b in pairs]
+    dimers = torch.repeat_interleave(torch.arange(len(pairs)), torch.tensor(sizes))
+    fixed = Pairs.from_parameters(parameters, dimers)
+
+    def surface(coordinates: Tensor) -> tuple[Tensor, Tensor]:
+        xyz = coordinates.clone().requires_grad_(True)
+        energies = interaction_components(parameters, xyz, pairs=fixed).total
+        (slope,) = torch.autograd.grad(energies.sum(), xyz)
+        return energies.detach(), slope
+
+    return surface
 
 
 def _rotations(turns: Tensor) -> Tensor:

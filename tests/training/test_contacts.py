@@ -24,7 +24,7 @@ from openff_bytepol.training.labels.contacts import (
 )
 from openff_bytepol.training.labels.provenance import read_provenance
 from openff_bytepol.training.labels.schema import read_table, write_table
-from openff_bytepol.training.rigid_pairs import place
+from openff_bytepol.training.rigid_pairs import BoundPair, place
 from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS
 from tests.training.conftest import METHANE_XYZ, WATER, WATER_XYZ, dimer_row
 
@@ -202,6 +202,40 @@ def test_minima_that_clash_are_pulled_apart(
     centres = [np.linalg.norm(b.mean(0) - a.mean(0)) for a, b in (one.coordinates for one in tried)]
     np.testing.assert_allclose(np.array(centres) - centres[0], [0.0, 0.3, 0.6, 0.75], atol=1e-9)
     assert 2.6 < centres[0] < 3.2, "a minimum of two waters"
+
+
+def test_minima_of_aimnet2_are_neither_pulled_apart_nor_displaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a label fails the next counts; ``kept: 0`` leaves out the model's own."""
+    rigid = SimpleNamespace(radii=np.array([1.5, 1.1, 1.1]))
+    found = [
+        BoundPair((WATER_XYZ, WATER_XYZ + np.array([x, 0.0, 0.0])), -5.0 + x) for x in range(6)
+    ]
+    starts = []
+
+    def relaxed(pair: object, minima: list[BoundPair]) -> list[BoundPair]:
+        starts.extend(minima)
+        return [one._replace(energy=one.energy - 1.0) for one in minima]
+
+    def label(contact: Contact, _: ContactConfig) -> dict:
+        return {**dimer_row(3.5, "O O"), "name": contact.name}
+
+    monkeypatch.setattr(contacts_module, "_rigid", lambda *_: rigid)
+    monkeypatch.setattr(contacts_module, "named_model", lambda *_: None)
+    monkeypatch.setattr(contacts_module, "model_minima", lambda *_, **__: found)
+    monkeypatch.setattr(contacts_module, "aimnet2_minima", relaxed)
+    monkeypatch.setattr(contacts_module, "label_contact", label)
+    minima = MinimumConfig(molecules=("O",), kept=0, relaxed=2)
+    contacts = ContactConfig(molecules=(), minima=minima, displacement=0.15, total="pbe0-d4")
+    config = TrainingConfig(
+        name="x", reference_data="x", output=str(tmp_path), labels=LabelConfig(contacts=contacts),
+        stages=(),
+    )  # fmt: skip
+    (path,) = make_contacts(config)
+    names = [row["name"] for row in read_table(path, DIMERS)]
+    assert names == ["minimum 1 of AIMNet2", "minimum 2 of AIMNet2"]
+    assert starts == found[:4]
 
 
 def test_minima_are_those_of_each_with_itself_and_partners() -> None:

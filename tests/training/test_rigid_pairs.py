@@ -13,7 +13,7 @@ from scipy.spatial.distance import pdist
 from openff_bytepol.models import load_model
 from openff_bytepol.parameters import ParameterSet
 from openff_bytepol.potentials import interaction_components
-from openff_bytepol.training.rigid_pairs import Molecule, bound_pairs
+from openff_bytepol.training.rigid_pairs import Molecule, bound_pairs, descend
 from openff_bytepol.training.sanity import closest_approaches
 from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ
 
@@ -62,6 +62,28 @@ def test_starts_follow_the_seed(molecules) -> None:
     )
     np.testing.assert_array_equal(one.coordinates[1], same.coordinates[1])
     assert not np.allclose(one.coordinates[1], other.coordinates[1])
+
+
+def test_descent_on_any_surface() -> None:
+    """Springs of 3 and 5 Å between the oxygens of two pairs, of which one has a methane."""
+    lengths = torch.tensor([3.0, 5.0], dtype=torch.float64)
+    ends = torch.tensor([[0, 3], [6, 9]])
+
+    def springs(coordinates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        xyz = coordinates.clone().requires_grad_(True)
+        energies = 10.0 * ((xyz[ends[:, 0]] - xyz[ends[:, 1]]).norm(dim=1) - lengths) ** 2
+        (slope,) = torch.autograd.grad(energies.sum(), xyz)
+        return energies.detach(), slope
+
+    shifts = np.array([[4.0, 0.5, 0.0], [0.0, 3.5, 1.0]])
+    placed = [(WATER_XYZ, WATER_XYZ + shifts[0]), (WATER_XYZ, METHANE_XYZ + shifts[1])]
+    found = descend(placed, springs)
+    for pair, (first, second), length in zip(found, placed, lengths, strict=True):
+        assert pair.energy == pytest.approx(0.0, abs=0.01)
+        np.testing.assert_array_equal(pair.coordinates[0], first)
+        np.testing.assert_allclose(pdist(pair.coordinates[1]), pdist(second), atol=1e-9)
+        end = np.linalg.norm(pair.coordinates[0][0] - pair.coordinates[1][0])
+        assert end == pytest.approx(float(length), abs=0.05)
 
 
 def greedy(predict):

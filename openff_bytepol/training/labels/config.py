@@ -99,15 +99,18 @@ def _canonical(smiles: str) -> str:
 
 
 class MinimumConfig(Section):
-    """Pairs as a model binds them most, which a simulation would find."""
+    """Pairs as a model binds them most, which a simulation would find, and as AIMNet2 does."""
 
     molecules: Annotated[tuple[str, ...], Field(min_length=1)]
     """SMILES; each with itself and with every one of ``partners``."""
     partners: tuple[str, ...] = ("O",)
     n_starts: Annotated[int, Field(ge=1)] = 8
     """Random contacts from which the energy of a pair is minimised."""
-    kept: Annotated[int, Field(ge=1)] = 2
+    kept: Count = 2
     """The deepest minima of a pair that are labelled, each at least 0.3 kcal/mol above the last."""
+    relaxed: Count = 0
+    """The deepest minima of AIMNet2 next to the model's that are labelled too: a minimum in a wrong
+    place says nothing of the right one."""
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -159,7 +162,8 @@ class ContactConfig(Section):
     liquids: tuple[LiquidConfig, ...] = ()
     """Liquids from which further pairs are cut."""
     minima: MinimumConfig | None = None
-    """Further pairs at minima of the model's energy: where it is wrong in its own favour."""
+    """Further pairs at minima of the model's energy, where it is wrong in its own favour, and of
+    AIMNet2's."""
     model: str = "bytepol"
     """Name or folder of the model that simulates liquids and binds pairs."""
     reach: Positive = 1.1

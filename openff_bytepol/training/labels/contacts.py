@@ -4,10 +4,10 @@ Published sets of dimers hold minima and what lies on straight lines through the
 of a molecule rarely meets anything. Here two molecules turn at random and approach until the
 closest pair of atoms reaches a chosen part of the sum of their van der Waals radii (Bondi),
 so that every part of a molecule meets every part of its neighbours; more are cut from liquids
-that a model simulates, or taken where a model binds two molecules most: what it gets wrong in
-its own favour. Molecules are rigid conformers, whose orbitals are computed once. Electrostatics
-and exchange come from `qm.first_order`, totals of pairs from liquids and minima, where asked for,
-from `qm.counterpoise`; what is not computed stays open (NaN).
+that a model simulates, or taken where a model binds two molecules most, what it gets wrong in
+its own favour, and where AIMNet2 does. Molecules are rigid conformers, whose orbitals are
+computed once. Electrostatics and exchange come from `qm.first_order`, totals of pairs from
+liquids and minima, where asked for, from `qm.counterpoise`; what is not computed stays open (NaN).
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from openff_bytepol.qm.counterpoise import counterpoise
 from openff_bytepol.qm.first_order import first_order
 from openff_bytepol.training.config import TrainingConfig
 from openff_bytepol.training.labels import geometries
+from openff_bytepol.training.labels.bound_pairs import aimnet2_minima, model_minima
 from openff_bytepol.training.labels.chunks import make_files, split_into_chunks
 from openff_bytepol.training.labels.config import ContactConfig, LiquidConfig
 from openff_bytepol.training.labels.liquids import closeness, neighbours, simulate_liquid
 from openff_bytepol.training.labels.provenance import provenance
 from openff_bytepol.training.labels.rigid import RigidMolecule, rigid_molecule
 from openff_bytepol.training.labels.schema import write_table
-from openff_bytepol.training.rigid_pairs import Molecule, bound_pairs, place
+from openff_bytepol.training.rigid_pairs import place
 from openff_bytepol.training.start import named_model
 from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS
 
@@ -43,8 +44,8 @@ Coordinates = NDArray[np.float64]
 
 _SHIFTS = (0.3, 0.6, 0.9)
 """By which molecules that clash at a minimum are pulled apart, Å."""
-_DISTINCT = 0.3
-"""Minima that lie closer in energy count as one, kcal/mol."""
+_RELAXED = 4
+"""Of the model's deepest minima, from which AIMNet2's are sought."""
 
 
 class Contact(NamedTuple):
@@ -248,28 +249,23 @@ def _liquid_contacts(
 def _minima(
     names: tuple[str, str], settings: ContactConfig, config: TrainingConfig
 ) -> Iterator[Choice]:
-    """The deepest minima of a pair, or as they are with the molecules pulled apart a little."""
+    """The model's, or as they are with the molecules pulled apart a little, and AIMNet2's."""
     wanted = settings.minima
     if wanted is None:
         return
-    rigid = [_rigid(smiles, settings) for smiles in names]
-    if sum(len(one.radii) for one in rigid) > settings.max_atoms:
+    a, b = (_rigid(smiles, settings) for smiles in names)
+    if len(a.radii) + len(b.radii) > settings.max_atoms:
         return
     model = named_model(config, settings.model)
-    a, b = (
-        Molecule(model.predict([one.mapped_smiles])[0], one.conformers[0], one.radii)
-        for one in rigid
-    )
-    (found,) = bound_pairs([(a, b)], n_starts=wanted.n_starts, seed=settings.seed)
-    energies: list[float] = []
-    for minimum in found:
-        if len(energies) < wanted.kept and (
-            not energies or minimum.energy > energies[-1] + _DISTINCT
-        ):
-            energies.append(minimum.energy)
-            contact = Contact(names, minimum.coordinates, f"minimum {len(energies)}", True)
-            apart = [contact, *(displaced(contact, shift) for shift in _SHIFTS)]
-            yield [_with_displaced(one, settings) for one in apart]
+    found = model_minima(model, (a, b), n_starts=wanted.n_starts, seed=settings.seed)
+    for number, minimum in enumerate(found[: wanted.kept], start=1):
+        contact = Contact(names, minimum.coordinates, f"minimum {number}", True)
+        apart = [contact, *(displaced(contact, shift) for shift in _SHIFTS)]
+        yield [_with_displaced(one, settings) for one in apart]
+    if wanted.relaxed:
+        relaxed = aimnet2_minima((a, b), found[:_RELAXED])
+        for number, minimum in enumerate(relaxed[: wanted.relaxed], start=1):
+            yield [(Contact(names, minimum.coordinates, f"minimum {number} of AIMNet2", True),)]
 
 
 def _with_displaced(contact: Contact, settings: ContactConfig) -> Group:

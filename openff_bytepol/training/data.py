@@ -28,7 +28,7 @@ from openff_bytepol.training.start import start_molecules
 from openff_bytepol.training.targets.anchors import ANCHORS, AnchorTarget
 from openff_bytepol.training.targets.base import Target
 from openff_bytepol.training.targets.clusters import ClusterTarget
-from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS, DimerTarget
+from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS, MINIMA, DimerTarget
 from openff_bytepol.training.targets.monomers import MonomerTarget
 from openff_bytepol.training.targets.potentials import PotentialTarget
 from openff_bytepol.training.targets.priors import PriorTarget
@@ -63,27 +63,32 @@ def load_dimers(config: TrainingConfig) -> Rows:
         trained={pair_key(name, name) for name in map(canonical_smiles, split.trained)},
     )
     if contacts is not None:
-        of_liquids = [row for row in result["train"] if row["subset"] == CONTACTS]
-        for row, copies in zip(of_liquids, _copies(of_liquids, contacts), strict=True):
+        touching = [row for row in result["train"] if _touches(row)]
+        for row, copies in zip(touching, _copies(touching, contacts), strict=True):
             result["train"] += [row] * (copies - 1)
     return result
 
 
 def _apart(dimers: Rows) -> tuple[Rows, Rows]:
-    """Contacts from liquids, and all other dimers."""
+    """Those of the target ``contacts``, and all others."""
     contacts: Rows = {}
     others: Rows = {}
     for split, rows in dimers.items():
-        contacts[split] = [row for row in rows if row["subset"] == CONTACTS]
-        others[split] = [row for row in rows if row["subset"] != CONTACTS]
+        contacts[split] = [row for row in rows if _touches(row)]
+        others[split] = [row for row in rows if not _touches(row)]
     return contacts, others
+
+
+def _touches(row: dict[str, Any]) -> bool:
+    return row["subset"] in (CONTACTS, MINIMA)
 
 
 def _copies(rows: Sequence[dict[str, Any]], settings: ContactConfig) -> list[int]:
     """How often an epoch shows each contact."""
-    pairs = [(row["smiles_a"], row["smiles_b"], math.isnan(row["total"])) for row in rows]
+    keys = ("smiles_a", "smiles_b", "subset")
+    pairs = [(*(row[key] for key in keys), math.isnan(row["total"])) for row in rows]
     counts = Counter(pairs)
-    wanted = [0 if pair[2] else math.ceil(settings.shown / counts[pair]) for pair in pairs]
+    wanted = [0 if pair[-1] else math.ceil(settings.shown / counts[pair]) for pair in pairs]
     return [max(settings.repeats, min(often, MOST_COPIES)) for often in wanted]
 
 

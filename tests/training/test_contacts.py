@@ -25,7 +25,7 @@ from openff_bytepol.training.labels.contacts import (
 from openff_bytepol.training.labels.provenance import read_provenance
 from openff_bytepol.training.labels.schema import read_table, write_table
 from openff_bytepol.training.rigid_pairs import BoundPair, place
-from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS
+from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS, MINIMA
 from tests.training.conftest import METHANE_XYZ, WATER, WATER_XYZ, dimer_row
 
 
@@ -212,13 +212,14 @@ def test_minima_of_aimnet2_are_neither_pulled_apart_nor_displaced(
     found = [
         BoundPair((WATER_XYZ, WATER_XYZ + np.array([x, 0.0, 0.0])), -5.0 + x) for x in range(6)
     ]
-    starts = []
+    starts, subsets = [], []
 
     def relaxed(pair: object, minima: list[BoundPair]) -> list[BoundPair]:
         starts.extend(minima)
         return [one._replace(energy=one.energy - 1.0) for one in minima]
 
     def label(contact: Contact, _: ContactConfig) -> dict:
+        subsets.append(contact.subset)
         return {**dimer_row(3.5, "O O"), "name": contact.name}
 
     monkeypatch.setattr(contacts_module, "_rigid", lambda *_: rigid)
@@ -235,6 +236,7 @@ def test_minima_of_aimnet2_are_neither_pulled_apart_nor_displaced(
     (path,) = make_contacts(config)
     names = [row["name"] for row in read_table(path, DIMERS)]
     assert names == ["minimum 1 of AIMNet2", "minimum 2 of AIMNet2"]
+    assert subsets == [MINIMA] * 2
     assert starts == found[:4]
 
 

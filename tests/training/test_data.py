@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from openff_bytepol.training.datasets.schemas import POTENTIALS, RESPONSES
 from openff_bytepol.training.labels.config import ContactConfig
 from openff_bytepol.training.labels.schema import MOLECULES, write_table
 from openff_bytepol.training.splits import Split
-from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS
+from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS, MINIMA
 from tests.training.conftest import METHANE, METHANE_XYZ, WATER, WATER_XYZ, dimer_row, molecule_row
 from tests.training.test_potentials import potential_row
 from tests.training.test_responses import response_row
@@ -116,8 +117,8 @@ def test_liquids_that_must_be_right_are_not_held_out(tmp_path: Path) -> None:
 
 
 def test_contacts_are_a_target_of_their_own_where_asked_for(tmp_path: Path) -> None:
-    contact = dimer_row(3.5) | {"subset": CONTACTS}
-    write_table([contact, dimer_row(3.6)], DIMERS, tmp_path / "contacts" / "liquid-0000.parquet")
+    rows = [dimer_row(3.5) | {"subset": subset} for subset in (CONTACTS, MINIMA, "toy")]
+    write_table(rows, DIMERS, tmp_path / "contacts" / "liquid-0000.parquet")
     model = Model(seed=1)
 
     def sizes(*names: str) -> dict[str, int]:
@@ -130,9 +131,9 @@ def test_contacts_are_a_target_of_their_own_where_asked_for(tmp_path: Path) -> N
         )  # fmt: skip
         return {name: target.size("train") for name, target in make_targets(config, model).items()}
 
-    assert sizes("dimers") == {"dimers": 2}
-    assert sizes("dimers", "contacts") == {"dimers": 1, "contacts": 1}
-    assert sizes("contacts") == {"contacts": 1}
+    assert sizes("dimers") == {"dimers": 3}
+    assert sizes("dimers", "contacts") == {"dimers": 1, "contacts": 2}
+    assert sizes("contacts") == {"contacts": 2}
 
 
 def test_pairs_of_molecules_with_few_totals_are_repeated(tmp_path: Path) -> None:
@@ -157,6 +158,20 @@ def test_pairs_of_molecules_with_few_totals_are_repeated(tmp_path: Path) -> None
     assert count(shown=10) == [12, 10, 1]
     assert count(shown=10, repeats=4) == [16, 10, 4]
     assert count(shown=1000) == [80, 20, 1], "at most twenty times"
+
+
+def test_bound_pairs_are_repeated_on_their_own(tmp_path: Path) -> None:
+    """However many contacts from liquids the same two molecules have."""
+    contact = dimer_row(3.5) | {"subset": CONTACTS}
+    rows = [contact] * 12 + [contact | {"subset": MINIMA}] * 2
+    write_table(rows, DIMERS, tmp_path / "contacts" / "liquid-0000.parquet")
+    config = TrainingConfig(
+        name="x", reference_data="x", output=str(tmp_path), stages=(),
+        split=SplitConfig(pair_fraction=0.0),
+        labels=LabelConfig(contacts=ContactConfig(molecules=(), shown=6)),
+    )  # fmt: skip
+    found = Counter(row["subset"] for row in load_dimers(config)["train"])
+    assert found == {CONTACTS: 12, MINIMA: 6}
 
 
 def test_contacts_with_a_total_have_a_weight_of_their_own(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from openff_bytepol.training.molecules import MoleculeLibrary
 from openff_bytepol.training.targets.dimers import (
     CONTACTS,
     DIMERS,
+    MINIMA,
     DimerTarget,
     charge_penalty,
     collate_dimers,
@@ -205,6 +206,26 @@ def test_three_body_dispersion_counts_in_liquids_alone(
     assert losses.keys() == expected.keys()
     for name in expected:
         torch.testing.assert_close(losses[name], expected[name], rtol=1e-3, atol=1e-5)
+
+
+def test_bound_pairs_are_no_sample_of_a_liquid(model: Model, library: MoleculeLibrary) -> None:
+    """Chosen for their energy, they would shift the means and slopes of pairs from liquids."""
+    changes = {"dimer_slope_weight": 3.0, "dimer_mean_weight": 2.0, "three_body_dispersion": 0.2}
+    config = CONFIG.model_copy(update=changes)
+    contacts = [contact_row(3.1), contact_row(3.4)]
+    bound = [row | {"subset": MINIMA, "total": row["total"] - 9.0} for row in contacts]
+    alone, both, others = (
+        dimer_losses(predict_dimers(model, batch), batch, config)
+        for batch in (collate_dimers(rows, library) for rows in (contacts, contacts + bound, bound))
+    )
+    for name in ("slopes", "means"):
+        assert alone[name].gt(0).all()
+        torch.testing.assert_close(both[name], alone[name])
+        assert others[name].eq(0).all()
+    plain = [row | {"subset": "toy"} for row in bound]
+    batch = collate_dimers(plain, library)
+    expected = dimer_losses(predict_dimers(model, batch), batch, config)
+    torch.testing.assert_close(others, expected)
 
 
 def test_missing_components_do_not_count(model: Model, library: MoleculeLibrary) -> None:

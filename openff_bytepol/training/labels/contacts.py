@@ -36,7 +36,7 @@ from openff_bytepol.training.labels.rigid import RigidMolecule, rigid_molecule
 from openff_bytepol.training.labels.schema import write_table
 from openff_bytepol.training.rigid_pairs import place
 from openff_bytepol.training.start import named_model
-from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS
+from openff_bytepol.training.targets.dimers import CONTACTS, DIMERS, MINIMA
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ class Contact(NamedTuple):
     name: str
     has_total: bool = False
     """Whether it gets a total, where a level is named for it."""
+    subset: str = CONTACTS
 
 
 Group: TypeAlias = tuple[Contact, ...]
@@ -166,7 +167,7 @@ def label_contact(contact: Contact, settings: ContactConfig) -> dict[str, Any]:
     level = settings.total_level if contact.has_total else None
     smiles_a, smiles_b = (_rigid(smiles, settings).mapped_smiles for smiles in contact.smiles)
     return {
-        "subset": CONTACTS,
+        "subset": contact.subset,
         "name": f"{' '.join(contact.smiles)} {contact.name}",
         "level": settings.level.name,
         "smiles_a": smiles_a,
@@ -259,13 +260,14 @@ def _minima(
     model = named_model(config, settings.model)
     found = model_minima(model, (a, b), n_starts=wanted.n_starts, seed=settings.seed)
     for number, minimum in enumerate(found[: wanted.kept], start=1):
-        contact = Contact(names, minimum.coordinates, f"minimum {number}", True)
+        contact = Contact(names, minimum.coordinates, f"minimum {number}", True, MINIMA)
         apart = [contact, *(displaced(contact, shift) for shift in _SHIFTS)]
         yield [_with_displaced(one, settings) for one in apart]
     if wanted.relaxed:
         relaxed = aimnet2_minima((a, b), found[:_RELAXED])
         for number, minimum in enumerate(relaxed[: wanted.relaxed], start=1):
-            yield [(Contact(names, minimum.coordinates, f"minimum {number} of AIMNet2", True),)]
+            name = f"minimum {number} of AIMNet2"
+            yield [(Contact(names, minimum.coordinates, name, True, MINIMA),)]
 
 
 def _with_displaced(contact: Contact, settings: ContactConfig) -> Group:

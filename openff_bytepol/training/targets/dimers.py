@@ -51,6 +51,8 @@ FloatArray: TypeAlias = NDArray[np.float64]
 
 CONTACTS: Final = "liquid contacts"
 """Subset of the dimers that are a sample of how molecules meet in a liquid."""
+MINIMA: Final = "bound pairs"
+"""Subset of those that were chosen for their energy, and so are no such sample."""
 FEW: Final = 20.0
 SHORTEST_STEP: Final = 0.02
 LONGEST_STEP: Final = 0.5
@@ -106,7 +108,7 @@ class DimerBatch:
 
 
 class DimerTarget:
-    """Dimers with reference components; also the target ``contacts``, of contacts alone.
+    """Dimers with reference components; also the target ``contacts``, of `CONTACTS` and `MINIMA`.
 
     Parameters
     ----------

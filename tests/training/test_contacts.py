@@ -49,7 +49,16 @@ def mixture(monkeypatch: pytest.MonkeyPatch) -> None:
 def labelled_names(folder: Path, *, unlike: bool = False, **settings: object) -> list[str]:
     """Names of the contacts that `make_contacts` writes for a liquid of water and methane."""
     liquid = LiquidConfig(molecules=("O", "C"), density=1.0, frames=1, count=9, unlike=unlike)
-    contacts = ContactConfig(molecules=(), liquids=(liquid,), **settings)
+    return made(folder, ContactConfig(molecules=(), liquids=(liquid,), **settings))
+
+
+def names_of_minima(folder: Path, minima: MinimumConfig) -> list[str]:
+    """Names of the contacts that `make_contacts` writes for minima, with a displacement."""
+    settings = {"displacement": 0.15, "total": "pbe0-d4"}
+    return made(folder, ContactConfig(molecules=(), minima=minima, **settings))
+
+
+def made(folder: Path, contacts: ContactConfig) -> list[str]:
     config = TrainingConfig(
         name="x", reference_data="x", output=str(folder), labels=LabelConfig(contacts=contacts),
         stages=(),
@@ -190,14 +199,7 @@ def test_minima_that_clash_are_pulled_apart(
         return {**dimer_row(3.5, "O O"), "name": contact.name}
 
     monkeypatch.setattr(contacts_module, "label_contact", label)
-    minima = MinimumConfig(molecules=("O",), n_starts=2, kept=1)
-    contacts = ContactConfig(molecules=(), minima=minima, displacement=0.15, total="pbe0-d4")
-    config = TrainingConfig(
-        name="x", reference_data="x", output=str(tmp_path), labels=LabelConfig(contacts=contacts),
-        stages=(),
-    )  # fmt: skip
-    (path,) = make_contacts(config)
-    names = [row["name"] for row in read_table(path, DIMERS)]
+    names = names_of_minima(tmp_path, MinimumConfig(molecules=("O",), n_starts=2, kept=1))
     assert names == ["minimum 1 +0.6 Å", "minimum 1 +0.6 Å +0.15 Å"]
     centres = [np.linalg.norm(b.mean(0) - a.mean(0)) for a, b in (one.coordinates for one in tried)]
     np.testing.assert_allclose(np.array(centres) - centres[0], [0.0, 0.3, 0.6, 0.75], atol=1e-9)
@@ -227,14 +229,7 @@ def test_minima_of_aimnet2_are_neither_pulled_apart_nor_displaced(
     monkeypatch.setattr(contacts_module, "model_minima", lambda *_, **__: found)
     monkeypatch.setattr(contacts_module, "aimnet2_minima", relaxed)
     monkeypatch.setattr(contacts_module, "label_contact", label)
-    minima = MinimumConfig(molecules=("O",), kept=0, relaxed=2)
-    contacts = ContactConfig(molecules=(), minima=minima, displacement=0.15, total="pbe0-d4")
-    config = TrainingConfig(
-        name="x", reference_data="x", output=str(tmp_path), labels=LabelConfig(contacts=contacts),
-        stages=(),
-    )  # fmt: skip
-    (path,) = make_contacts(config)
-    names = [row["name"] for row in read_table(path, DIMERS)]
+    names = names_of_minima(tmp_path, MinimumConfig(molecules=("O",), kept=0, relaxed=2))
     assert names == ["minimum 1 of AIMNet2", "minimum 2 of AIMNet2"]
     assert subsets == [MINIMA] * 2
     assert starts == found[:4]

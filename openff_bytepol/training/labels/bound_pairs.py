@@ -20,7 +20,7 @@ from openff_bytepol.training.rigid_pairs import (
     descend,
 )
 
-DISTINCT: Final = 0.3
+_DISTINCT: Final = 0.3
 """Minima that lie closer in energy count as one, kcal/mol."""
 
 
@@ -85,7 +85,7 @@ def aimnet2_minima(
 def _distinct(minima: Iterable[BoundPair]) -> list[BoundPair]:
     kept: list[BoundPair] = []
     for minimum in minima:
-        if not kept or minimum.energy > kept[-1].energy + DISTINCT:
+        if not kept or minimum.energy > kept[-1].energy + _DISTINCT:
             kept.append(minimum)
     return kept
 

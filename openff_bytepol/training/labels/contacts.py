@@ -58,6 +58,7 @@ class Contact(NamedTuple):
     has_total: bool = False
     """Whether it gets a total, where a level is named for it."""
     subset: str = CONTACTS
+    """Of the dimers: `MINIMA` for those that were chosen for their energy."""
 
 
 Group: TypeAlias = tuple[Contact, ...]
